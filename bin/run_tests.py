@@ -1,0 +1,48 @@
+"""Run the whole test suite as `make test` does; or, given arguments, just what they name.
+
+Three rounds: everything that shares nothing, two at a time; the browser journeys, alone, because video wants both cores; and the store
+tests once more on PostgreSQL 15 where Debian's is installed.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PYTEST = [sys.executable, "-m", "pytest"]
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin/postgres")
+# Whatever speaks SQL, judged on the real thing.
+STORES = [
+    *(f"tests/integration/platform/db/test_{name}.py" for name in ("bus", "isolation", "migrate", "notify", "pool")),
+    "tests/integration/platform/test_effects.py",
+    *(f"tests/integration/{name}" for name in ("identity", "tenancy", "visits")),
+]
+
+
+def rounds() -> list[tuple[str, list[str], dict[str, str]]]:
+    """(title, arguments, environment) of each round."""
+    planned = [
+        ("everything but the browser", ["-n", "2", "--dist", "loadfile", "-m", "not journey"], {}),
+        ("journeys in Chromium", ["-m", "journey", "tests"], {}),
+    ]
+    if DEBIAN_15.exists():
+        planned.append(("stores on PostgreSQL 15", ["-n", "2", "--dist", "loadfile", *STORES], {"VESTIBULE_TEST_PG": "15"}))
+    return planned
+
+
+def main() -> int:
+    """0 when every round passed."""
+    if len(sys.argv) > 1:
+        return subprocess.call([*PYTEST, *sys.argv[1:]])
+    failed = []
+    for title, arguments, environment in rounds():
+        print(f"\n== {title} ==", flush=True)
+        if subprocess.call([*PYTEST, "-q", *arguments], env={**os.environ, **environment}) != 0:
+            failed.append(title)
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What every call to the hospital's interfaces goes through: the trouble switches, and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from practice.hospital import FHIR, HOSPITAL, OAUTH, STATUS, Hospital
+from practice.trouble import Group, Switch
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Note(dict[str, Any]):
+    """What handlers wrote down for the ledger line of a call."""
+
+
+NOTE: web.RequestKey[Note] = web.RequestKey("note", Note)
+
+_WELL_KNOWN = f"{OAUTH}/.well-known/"
+_DISCOVERY = {f"{FHIR}/metadata", f"{FHIR}/.well-known/smart-configuration"}
+_REFUSALS: dict[str, tuple[int, str]] = {
+    "error": (500, "trouble switch: internal error"),
+    "busy": (429, "trouble switch: too many requests"),
+    "refuse": (401, "trouble switch: token refused"),
+    "forbid": (403, "trouble switch: forbidden"),
+}
+# The codes of FHIR's issue-type value set for the answers above.
+_ISSUES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 429: "throttled"}
+
+
+def group_of(path: str) -> Group | None:
+    """Which group of endpoints a path belongs to; None for the screens."""
+    if path in _DISCOVERY or path.startswith(_WELL_KNOWN):
+        return "discovery"
+    if path.startswith(f"{OAUTH}/authorize"):
+        return "authorize"
+    if path == f"{OAUTH}/token":
+        return "token"
+    if path == f"{OAUTH}/jwks":
+        return "jwks"
+    if path == FHIR or path.startswith(f"{FHIR}/"):
+        return "fhir"
+    return "status" if path == STATUS else None
+
+
+def note(request: web.Request, **facts: Any) -> None:
+    """Write something into the ledger line of this call."""
+    line: Note = request[NOTE]
+    line.update(facts)
+
+
+def outcome(status: int, text: str, *, issue: str = "") -> web.Response:
+    """A FHIR refusal."""
+    body = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": issue or _ISSUES.get(status, "exception"), "diagnostics": text}],
+    }
+    return web.json_response(body, status=status, content_type="application/fhir+json")
+
+
+def _refusal(group: Group, switch: Switch) -> web.Response:
+    status, text = _REFUSALS[switch.mode]
+    answer = (
+        outcome(status, text)
+        if group == "fhir"
+        else web.json_response({"error": "temporarily_unavailable", "Message": text}, status=status)
+    )
+    if switch.mode == "busy":
+        answer.headers["Retry-After"] = str(int(switch.seconds))
+    if switch.mode == "refuse":
+        answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return answer
+
+
+async def _answer(request: web.Request, handler: Handler, group: Group, switch: Switch) -> web.StreamResponse:
+    if switch.mode in _REFUSALS:
+        note(request, trouble=switch.mode)
+        return _refusal(group, switch)
+    if switch.mode != "off":
+        note(request, trouble=switch.mode)
+    if switch.mode == "slow":
+        await asyncio.sleep(switch.seconds)
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:  # aiohttp's own, e.g. 413
+        return web.Response(status=refusal.status, text=refusal.text)
+
+
+def _enter(house: Hospital, request: web.Request, group: Group, answer: web.StreamResponse) -> None:
+    """Write the ledger line, then act on it: what is not in the ledger did not happen."""
+    facts: Note = request[NOTE]
+    good = answer.status < HTTPStatus.BAD_REQUEST and not facts.get("error")
+    line = {
+        "kind": group,
+        "method": request.method,
+        "path": request.path,
+        "client": "",
+        "status": answer.status,
+        "outcome": "ok" if good else "trouble" if facts.get("trouble") in _REFUSALS else "refused",
+        **facts,
+    }
+    entry = house.ledger.append(line)
+    if "applied" in entry:
+        house.live.tell(**entry["applied"], at=entry["at"])
+
+
+@web.middleware
+async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let the switches act, and have the call in the ledger before its answer leaves."""
+    group = group_of(request.path)
+    if group is None:
+        return await handler(request)
+    house = request.app[HOSPITAL]
+    request[NOTE] = Note()
+    switch = house.trouble.next(group)
+    answer = await _answer(request, handler, group, switch)
+    _enter(house, request, group, answer)
+    if switch.mode == "late":
+        await asyncio.sleep(switch.seconds)
+    if switch.mode == "lost" and request.transport is not None:
+        request.transport.abort()
+    return answer

@@ -1,0 +1,69 @@
+"""The ledger: every call received, one JSON line each, on the disk before the caller has the answer.
+
+It judges crash tests, so it never merges, corrects or forgets: two calls with the same parameters both stand in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from practice.times import stamp
+
+Entry = dict[str, Any]
+
+
+class Ledger:
+    """An append-only list of calls and the file behind it."""
+
+    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
+        self._now = now
+        self._path = folder / "ledger.jsonl"
+        self._entries = self._recover()
+        self._file = self._path.open("ab")
+        self._news = asyncio.Event()
+
+    def _recover(self) -> list[Entry]:
+        """Read what is there. A line torn by a kill was never acknowledged: it is cut off so that the next line starts clean."""
+        if not self._path.exists():
+            return []
+        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
+        if torn:
+            os.truncate(self._path, len(whole) + 1 if whole else 0)
+        return [json.loads(line) for line in whole.splitlines() if line]
+
+    def append(self, entry: Mapping[str, Any]) -> Entry:
+        """Number and date an entry, and return when it is on the disk."""
+        line: Entry = {"seq": len(self._entries) + 1, "at": stamp(self._now()), **entry}
+        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._entries.append(line)
+        self._news.set()
+        self._news = asyncio.Event()
+        return line
+
+    def entries(self, *, kind: str = "", since: int = 0) -> list[Entry]:
+        """Entries after a number, of one kind when one is named, oldest first."""
+        return [entry for entry in self._entries[max(since, 0) :] if kind in {"", entry["kind"]}]
+
+    async def wait(self, *, kind: str = "", since: int = 0, count: int = 1, seconds: float = 10) -> list[Entry]:
+        """Entries as above, as soon as there are `count` of them, or after so many seconds whatever there is."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while len(found := self.entries(kind=kind, since=since)) < count:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            try:
+                await asyncio.wait_for(self._news.wait(), left)
+            except TimeoutError:
+                break
+        return found
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

@@ -1,0 +1,191 @@
+"""What the hospital's one JSON file holds: people, departments, appointments, client apps, launch records and settings.
+
+Plain msgspec structs. Their field types are the validation of everything that a form or `POST /setup` sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, Struct, field
+
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
+Short = Annotated[str, Meta(max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Url = Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s]+)?$")]
+Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+
+Gender = Literal["female", "male", "other", "unknown"]
+AppointmentStatus = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow"]
+ClientAuth = Literal["private_key_jwt", "client_secret", "none"]
+
+DEFAULT_SCOPES = (
+    "openid fhirUser launch launch/patient launch/encounter offline_access online_access "
+    "user/Patient.rs user/Practitioner.rs user/Appointment.rs user/Encounter.rs "
+    "patient/Patient.rs patient/Practitioner.rs patient/Appointment.rs patient/Encounter.rs "
+    "system/Patient.rs system/Practitioner.rs system/Appointment.rs system/Encounter.rs"
+)
+DEFAULT_CONTEXT = "sessionId=%CSN%&conferenceId=%CONFERENCEID%&departmentId=%PERFDEPID;;; ; ;;NONE;%&userId=%EPICUSERID%"
+
+
+class Department(Struct, kw_only=True):
+    """A place with its own schedule and time zone; `id` is what %PERFDEPID% gives."""
+
+    id: Id
+    name: Name
+    zone: Name = "UTC"
+    phone: Short = ""
+
+
+class Practitioner(Struct, kw_only=True):
+    """Someone who sees patients; `emp` is the EHR's user id, `id` the FHIR id."""
+
+    id: Id
+    emp: Id
+    login: Id
+    family: Name
+    given: Name
+    title: Short = "MD"
+    specialty: Short = ""
+
+    @property
+    def name(self) -> str:
+        """As on a door: `Rosa Okafor, MD`."""
+        return f"{self.given} {self.family}, {self.title}" if self.title else f"{self.given} {self.family}"
+
+
+class Patient(Struct, kw_only=True):
+    """Someone who is seen; `ept` is the EHR's patient id, `wpr` the portal account's."""
+
+    id: Id
+    ept: Id
+    wpr: Id
+    mrn: Id
+    family: Name
+    given: Name
+    birth_date: Date = "1970-01-01"
+    gender: Gender = "unknown"
+    phone: Short = ""
+    email: Short = ""
+    language: Short = "English"
+    allergies: Short = ""
+    problems: Short = ""
+
+    @property
+    def name(self) -> str:
+        """As spoken."""
+        return f"{self.given} {self.family}"
+
+    @property
+    def filed(self) -> str:
+        """As filed: `Shaw, Amy`."""
+        return f"{self.family}, {self.given}"
+
+
+class Appointment(Struct, kw_only=True):
+    """One video visit. `csn` is the contact serial number, `conference` what several people may share."""
+
+    id: Id
+    csn: Id
+    conference: Id
+    encounter: Id
+    patient: Id
+    practitioner: Id
+    department: Id
+    start: Instant
+    minutes: Annotated[int, Meta(ge=5, le=480)] = 30
+    reason: Short = ""
+    status: AppointmentStatus = "booked"
+
+
+class ClientApp(Struct, kw_only=True):
+    """A registered client: who it is, how it proves that, where it may be sent back to, and what it may ask for."""
+
+    client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._\-]{1,100}$")]
+    name: Name = "Client app"
+    auth: ClientAuth = "private_key_jwt"
+    secret: Short = ""
+    jwks_url: Url = ""
+    redirect_uris: list[Url] = field(default_factory=list)
+    scopes: Annotated[str, Meta(max_length=4000)] = DEFAULT_SCOPES
+    status_api: bool = True
+
+
+class LaunchRecord(Struct, kw_only=True):
+    """What a button in the EHR or the portal opens, and which tokens it passes along (Epic calls it an integration record)."""
+
+    key: Id
+    kind: Literal["provider", "patient"]
+    name: Name = "Launch"
+    url: Url = ""
+    client_id: Short = ""
+    context: Annotated[str, Meta(max_length=2000)] = DEFAULT_CONTEXT
+
+
+class Settings(Struct, kw_only=True):
+    """How the hospital behaves when it is well; its troubles are switches of their own."""
+
+    frame: Literal["media", "plain", "window"] = "media"
+    response_iss: Literal["on", "off", "wrong"] = "on"
+    status_auth: Literal["bearer", "basic", "both"] = "both"
+    status_verbs: list[Literal["GET", "POST", "PUT"]] = field(default_factory=lambda: ["GET", "POST"])
+    basic_user: Short = "telehealth"
+    basic_password: Short = "practice"
+    know_people: bool = True
+    access_seconds: Annotated[int, Meta(ge=1, le=86400)] = 3600
+    launch_seconds: Annotated[int, Meta(ge=1, le=86400)] = 300
+    code_seconds: Annotated[int, Meta(ge=1, le=600)] = 300
+    smart_configuration: bool = True
+    operator_url: Url = ""
+
+
+T = TypeVar("T")
+
+
+def first(items: Iterable[T]) -> T | None:
+    """The first of them, if there is one."""
+    return next(iter(items), None)
+
+
+class Book(Struct, kw_only=True):
+    """Everything the hospital knows that outlives it."""
+
+    departments: list[Department] = field(default_factory=list)
+    practitioners: list[Practitioner] = field(default_factory=list)
+    patients: list[Patient] = field(default_factory=list)
+    appointments: list[Appointment] = field(default_factory=list)
+    apps: list[ClientApp] = field(default_factory=list)
+    launches: list[LaunchRecord] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
+    next_number: int = 1853
+
+    def department(self, key: str) -> Department | None:
+        """By id."""
+        return first(d for d in self.departments if d.id == key)
+
+    def practitioner(self, key: str) -> Practitioner | None:
+        """By FHIR id, EHR user id or login."""
+        return first(p for p in self.practitioners if key in {p.id, p.emp, p.login})
+
+    def patient(self, key: str) -> Patient | None:
+        """By FHIR id, EHR patient id or portal account."""
+        return first(p for p in self.patients if key in {p.id, p.ept, p.wpr})
+
+    def appointment(self, key: str) -> Appointment | None:
+        """By FHIR id, CSN, conference id or encounter id."""
+        return first(a for a in self.appointments if key in {a.csn, a.id, a.conference, a.encounter})
+
+    def app(self, client_id: str) -> ClientApp | None:
+        """By client id, exactly."""
+        return first(a for a in self.apps if a.client_id == client_id)
+
+    def launch(self, key: str) -> LaunchRecord | None:
+        """By key, exactly."""
+        return first(r for r in self.launches if r.key == key)
+
+    def take_number(self) -> str:
+        """The next serial number of the house."""
+        number, self.next_number = self.next_number, self.next_number + 1
+        return str(number)

@@ -1,0 +1,93 @@
+"""The clinicians' EHR: the day's schedule, and a visit with the video system in a frame."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from aiohttp import web
+
+from practice.hospital import Hospital, hospital
+from practice.launches import CannotLaunch, begin
+from practice.model import Appointment, Practitioner
+from practice.screens.api import problem
+from practice.screens.pages import bad, missing, page
+from practice.screens.views import age, nearest, on_day, row, rows, today
+
+ALLOW = "camera *; microphone *; display-capture *; speaker-selection *; autoplay *; fullscreen *"
+
+
+def _who(request: web.Request) -> Practitioner | None:
+    return hospital(request).book.practitioner(request.match_info["emp"])
+
+
+async def choose(request: web.Request) -> web.StreamResponse:
+    """Go to somebody's schedule: the one with the visit nearest to now."""
+    house = hospital(request)
+    soon = nearest(house, rows(house, house.book.appointments))
+    first = soon.practitioner if soon else next(iter(house.book.practitioners), None)
+    if first is None:
+        return missing(request, "This hospital has no practitioners yet. Add one under People and visits.")
+    return web.Response(status=303, headers={"Location": f"/ehr/{first.emp}"})
+
+
+async def schedule(request: web.Request) -> web.StreamResponse:
+    """A day of visits: one's own, or a whole department's."""
+    house, who = hospital(request), _who(request)
+    if who is None:
+        return missing(request, "There is no practitioner of that number.")
+    try:
+        day = date.fromisoformat(request.query["day"]) if request.query.get("day") else today(house)
+        around = {"before": day - timedelta(days=1), "after": day + timedelta(days=1)}
+    except (ValueError, OverflowError):
+        return bad(request, "The day must be written like 2026-11-21.")
+    where = request.query.get("department", "")
+    visits = [v for v in on_day(house, day) if (v.department == where if where else v.practitioner == who.id)]
+    shown = rows(house, visits)
+    return page(
+        request,
+        "schedule.html",
+        who=who,
+        rows=shown,
+        soon=nearest(house, shown),
+        day=day,
+        around=around,
+        where=where,
+        today=today(house),
+        book=house.book,
+        age=age,
+    )
+
+
+def _visit(house: Hospital, request: web.Request) -> Appointment | None:
+    return house.book.appointment(request.match_info["csn"])
+
+
+async def visit_page(request: web.Request) -> web.StreamResponse:
+    """The chart of one visit, with the frame that the page's script fills by pressing the launch button."""
+    house, who, visit = hospital(request), _who(request), _visit(hospital(request), request)
+    this = row(house, visit) if visit else None
+    if who is None or visit is None or this is None:
+        return missing(request, "There is no such practitioner or visit.")
+    others = rows(house, [v for v in on_day(house, today(house)) if v.practitioner == who.id or v.csn == visit.csn])
+    return page(request, "visit.html", who=who, this=this, others=others, allow=ALLOW, age=age, today=today(house))
+
+
+async def launch(request: web.Request) -> web.StreamResponse:
+    """Press "Begin virtual visit": JSON for the frame's script, a redirect for a form that opens a window."""
+    house, who, visit = hospital(request), _who(request), _visit(hospital(request), request)
+    as_json = "application/json" in request.headers.get("Accept", "")
+    if who is None or visit is None:
+        return problem(404, "no such practitioner or visit") if as_json else missing(request, "There is no such practitioner or visit.")
+    try:
+        url = begin(house, "provider", visit, who.id)
+    except CannotLaunch as error:
+        return problem(409, str(error)) if as_json else bad(request, f"This visit cannot be begun: {error}.")
+    return web.json_response({"url": url}) if as_json else web.Response(status=303, headers={"Location": url})
+
+
+ROUTES = [
+    web.get("/ehr", choose),
+    web.get("/ehr/{emp}", schedule),
+    web.get("/ehr/{emp}/visit/{csn}", visit_page),
+    web.post("/ehr/{emp}/launch/{csn}", launch),
+]

@@ -1,0 +1,142 @@
+"""Starting and stopping the practice hospital, in a test or as a program."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from practice import setup
+from practice.app import build
+from practice.bundles import load_folder
+from practice.hospital import Hospital
+from practice.launches import begin
+from practice.ledger import Entry
+from practice.seed import launchable, seed, spread
+
+_TRIES = 10
+
+
+@dataclass
+class Running:
+    """A hospital that answers."""
+
+    url: str
+    hospital: Hospital
+    _runner: web.AppRunner = field(repr=False)
+    _temporary: Path | None = field(default=None, repr=False)
+
+    @property
+    def fhir(self) -> str:
+        """The FHIR base, which is the `iss` of launches."""
+        return self.hospital.at.fhir
+
+    def ledger(self, kind: str = "", since: int = 0) -> list[Entry]:
+        """What was received, oldest first."""
+        return self.hospital.ledger.entries(kind=kind, since=since)
+
+    async def wait(self, kind: str = "", *, count: int = 1, since: int = 0, seconds: float = 10) -> list[Entry]:
+        """The ledger as soon as it holds so many entries of a kind, or after so many seconds as it is."""
+        return await self.hospital.ledger.wait(kind=kind, count=count, since=since, seconds=seconds)
+
+    def setup(self, **changes: Any) -> dict[str, Any]:
+        """The same as `POST /setup`."""
+        touched = setup.apply(self.hospital, changes)
+        return {**setup.view(self.hospital), "touched": touched}
+
+    def launch(self, kind: str, csn: str, user: str = "") -> str:
+        """Press a button: the address it opens."""
+        visit = self.hospital.book.appointment(csn)
+        if visit is None:
+            raise LookupError(f"no visit {csn}")
+        return begin(self.hospital, kind, visit, user)
+
+    async def stop(self) -> None:
+        """Close the sockets and files; a folder made for this run goes too."""
+        await self._runner.cleanup()
+        await self.hospital.close()
+        if self._temporary is not None:
+            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+
+def _sockets(port: int) -> tuple[int, list[socket.socket]]:
+    """The same port on 127.0.0.1 and, where this machine has it, on ::1: `localhost` may mean either."""
+    for _ in range(_TRIES):
+        four = _bind(socket.AF_INET, "127.0.0.1", port)
+        number = int(four.getsockname()[1])
+        try:
+            return number, [four, _bind(socket.AF_INET6, "::1", number)]
+        except OSError as error:
+            if not isinstance(error, _Taken):
+                return number, [four]
+            four.close()
+            if port:
+                raise
+    raise OSError("no port is free on both loopback addresses")
+
+
+class _Taken(OSError):
+    """Somebody else answers there."""
+
+
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        if error.errno in _IN_USE:
+            raise _Taken(error.errno, f"{host}:{port} is taken") from error
+        raise
+    return made
+
+
+_IN_USE = {98, 48, 10048}  # EADDRINUSE on Linux, macOS, Windows
+
+
+def _fill(house: Hospital, load: Path | None, hostile: bool) -> None:  # noqa: FBT001 - private
+    book = house.book
+    if house.store.fresh:
+        seed(book, house.now())
+    elif not launchable(book, house.now()):
+        spread(book, house.now())
+    if load is not None:
+        load_folder(book, load, house.now())
+    setup.check(book)
+    house.store.save()
+    if hostile:
+        setup.apply(house, {"hostile": True})
+
+
+async def start(
+    *,
+    port: int = 0,
+    data: Path | str | None = None,
+    load: Path | str | None = None,
+    operator_url: str = "",
+    hostile: bool = False,
+    now: Callable[[], float] = time.time,
+) -> Running:
+    """Start a hospital and return once it answers. Without a data folder it forgets everything at its stop."""
+    temporary = Path(tempfile.mkdtemp(prefix="practice-")) if data is None else None
+    number, sockets = _sockets(port)
+    house = Hospital(temporary or Path(str(data)), base=f"http://localhost:{number}", now=now)
+    _fill(house, Path(load) if load else None, hostile)
+    if operator_url:
+        setup.apply(house, {"settings": {"operator_url": operator_url}})
+    runner = web.AppRunner(build(house), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    for each in sockets:
+        await web.SockSite(runner, each).start()
+    return Running(house.at.base, house, runner, temporary)

@@ -1,0 +1,5 @@
+"""`python -m vestibule` is the `vestibule` command."""
+
+from vestibule.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Electronic health records, one folder a vendor."""

@@ -1,0 +1,1 @@
+"""Epic: its profile as data, and its status call."""

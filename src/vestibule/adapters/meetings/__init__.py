@@ -1,0 +1,1 @@
+"""Where people meet: the built-in room (and, later, others)."""

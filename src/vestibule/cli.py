@@ -1,0 +1,168 @@
+"""The `vestibule` command. Each command is a thin door; what it does lives below."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vestibule import __version__
+from vestibule.errors import VestibuleError
+from vestibule.settings import SETTINGS, Settings, SettingsError, load
+
+app = typer.Typer(
+    help="Vestibule: the room before the visit, between a health record and a video meeting.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+connection_app = typer.Typer(help="EHR connections, until the portal has them.", no_args_is_help=True)
+app.add_typer(connection_app, name="connection")
+console = Console()
+errors = Console(stderr=True)
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Run the command; an error we know by name becomes one sentence and exit code 1, never a stack trace."""
+    try:
+        app()
+    except SettingsError as error:
+        errors.print("[bold red]Some settings are wrong:[/]")
+        for mistake in error.mistakes:
+            errors.print(f"  - {mistake}", markup=False)
+        sys.exit(2)
+    except VestibuleError as error:
+        errors.print(f"{error.sentence} (code {error.code}, while {error.phase})", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; Ctrl-C ends it quietly."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _settings() -> Settings:
+    return load()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(__version__)
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting with its present value and its meaning; secrets are only said to be set or not."""
+    now = _settings()
+    table = Table("setting", "value", "meaning", show_lines=True)
+    for setting in SETTINGS:
+        value = getattr(now, setting.field)
+        shown = ("(set)" if value else "(not set)") if setting.secret else str(value if not isinstance(value, tuple) else ", ".join(value))
+        table.add_row(setting.name, shown, setting.help)
+    console.print(table)
+
+
+@app.command()
+def serve() -> None:
+    """Serve web pages, launches, live status and the room's signalling."""
+    from vestibule.run import serve_here
+
+    serve_here(_settings())
+
+
+@app.command()
+def worker() -> None:
+    """Carry out effects (what the record must be told) and housekeeping; any number may run."""
+    from vestibule.run import work_here
+
+    _run(work_here(_settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's shape. Safe to run twice and from several machines at once."""
+    from vestibule.run import migrate_database
+
+    with console.status("Applying migrations ..."):
+        applied = _run(migrate_database(_settings()))
+    console.print(f"Applied {len(applied)}: {', '.join(applied)}" if applied else "The database is up to date.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: settings, database, keys, addresses, every EHR connection; each finding with cause and remedy."""
+    from vestibule.doctor import examine
+
+    with console.status("Examining ..."):
+        findings = _run(examine(_settings()))
+    colour = {"good": "green", "look": "yellow", "stops": "red"}
+    for finding in findings:
+        console.print(f"[bold {colour[finding.level]}]{finding.level:<6}[/] {finding.what}", highlight=False)
+        if finding.remedy:
+            console.print(f"       {finding.remedy}", style="dim", highlight=False)
+    if any(finding.level == "stops" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    reset: Annotated[bool, typer.Option("--reset", help="Forget everything the demo kept, then start.")] = False,
+    port: Annotated[int, typer.Option(help="First port to try; a busy one is stepped over.")] = 8080,
+    data: Annotated[Path, typer.Option(help="Folder that keeps the demo's data between runs.")] = Path("var/demo"),
+) -> None:
+    """Start everything on this machine with the practice hospital and print one address. Ctrl-C leaves nothing running."""
+    from vestibule.demo import run_demo
+
+    _run(run_demo(console, data=data, port=port, reset=reset))
+
+
+@app.command()
+def link(
+    visit: Annotated[str, typer.Argument(help="The visit's id, or its contact serial number (CSN).")],
+    role: Annotated[str, typer.Option(help="patient, interpreter, family or guest")] = "patient",
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long the link works.")] = 24,
+) -> None:
+    """Make a join link for one visit and print it. It is shown once: only its hash is kept."""
+    from vestibule.run import make_link
+
+    console.print(_run(make_link(_settings(), visit, role, hours)), soft_wrap=True, highlight=False)
+
+
+@app.command("operator-link")
+def operator_link(minutes: Annotated[int, typer.Option(min=1, max=60, help="How long the link waits to be used.")] = 10) -> None:
+    """Print a one-time link that opens the operator pages in a browser."""
+    from vestibule.run import make_operator_link
+
+    for name, url in _run(make_operator_link(_settings(), minutes)):
+        console.print(f"{name}: {url}", soft_wrap=True, highlight=False)
+
+
+@connection_app.command("apply")
+def connection_apply(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JSON file; see docs/howto/connect-epic.md.")],
+) -> None:
+    """Create or update an organisation with its departments and EHR connections from a file. Applying twice changes nothing."""
+    from vestibule.connections import apply_connections
+
+    for line in _run(apply_connections(_settings(), file)):
+        console.print(line, highlight=False)
+
+
+@connection_app.command("list")
+def connection_list() -> None:
+    """List the EHR connections and what to copy into the record for each."""
+    from vestibule.connections import list_connections
+
+    for line in _run(list_connections(_settings())):
+        console.print(line, highlight=False)

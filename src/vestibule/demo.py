@@ -1,0 +1,258 @@
+"""`vestibule demo`: an embedded PostgreSQL, the web, a worker and the practice hospital on one machine, introduced to each other.
+
+The practice hospital is another program: started as a child, set up over HTTP as a real record would be by hand, and never imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from rich.console import Console
+
+from vestibule.connections import ConnectionsFile, Described, Organisation, Place, apply_described, tenant_called
+from vestibule.errors import BadInput, Conflict, Unavailable, VestibuleError
+from vestibule.kit.exchange import Ask
+from vestibule.kit.ids import ConnectionId
+from vestibule.platform.db import EmbeddedPostgres, migrate
+from vestibule.platform.http import Http
+from vestibule.platform.telemetry.logs import configure
+from vestibule.processes import Family, free_port
+from vestibule.run import operator_ticket, stop_event
+from vestibule.settings import Settings, as_environment, inherited, load
+from vestibule.tenancy.model import ClientAuth, Environment, Vendor
+from vestibule.wiring import Parts, open_parts
+
+ORGANISATION = "Alder Clinic"
+_CONNECTION = "Practice hospital"
+_MARK = "vestibule-demo"  # a file that says: this folder is the demo's, and --reset may remove it
+_READY_SECONDS = 30.0
+# The client ids under which the practice hospital's apps are registered.
+_PROVIDER, _PATIENT, _BACKEND = "vestibule-provider", "vestibule-patient", "vestibule-backend"
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo.
+
+    Attributes:
+        start: the guided page to open first.
+        origin: where Vestibule itself answers.
+        practice: where the practice hospital answers.
+        operator: gives a fresh one-time operator session on every visit.
+    """
+
+    start: str
+    origin: str
+    practice: str
+    operator: str
+    database_url: str
+    parts: Parts
+    family: Family
+
+
+async def run_demo(console: Console, *, data: Path, port: int, reset: bool) -> None:
+    """Start, print the address, stay until Ctrl-C or until a child ends, leave nothing running."""
+    stop = stop_event()
+    prepare(data, reset=reset)
+    with console.status("Starting ...") as status:
+        stack = AsyncExitStack()
+        demo = await stack.enter_async_context(running(data, port, status.update))
+    async with stack:
+        console.print(f"\n  Vestibule's demo is ready. Open [bold]{demo.start}[/]\n", highlight=False)
+        console.print(f"  Its data is kept in {data}; --reset forgets it. Press Ctrl-C to stop.\n", highlight=False)
+        ended = asyncio.create_task(demo.family.first_to_end())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not stop.is_set():
+            name = ended.result()
+            raise Unavailable(
+                "demo-process-ended", f"The {name} process ended by itself; see {data / 'logs' / (name + '.log')}.", phase="demo.run"
+            )
+        ended.cancel()
+        stopped.cancel()
+        console.print("Stopping ...")
+
+
+def prepare(data: Path, *, reset: bool) -> None:
+    """The folder, marked as the demo's own; this process's log goes there instead of to the terminal."""
+    if reset:
+        forget(data)
+    (data / "logs").mkdir(parents=True, exist_ok=True)
+    (data / _MARK).touch()
+    configure("warning", stream=(data / "logs" / "demo.log").open("a", encoding="utf-8"))
+
+
+def forget(data: Path) -> None:
+    """Remove what an earlier demo kept.
+
+    Raises:
+        Conflict: `demo-folder-foreign`, when the folder holds something that no demo wrote.
+    """
+    if not data.exists() or not any(data.iterdir()):
+        return
+    if not (data / _MARK).exists():
+        raise Conflict("demo-folder-foreign", f"{data} was not made by the demo; nothing was removed.", phase="demo.reset")
+    shutil.rmtree(data)
+
+
+@asynccontextmanager
+async def running(data: Path, port: int, report: Report, *, extra_environment: dict[str, str] | None = None) -> AsyncIterator[Demo]:
+    """Everything up and introduced in a folder made by `prepare`; everything down afterwards, whatever happened."""
+    data = Path.cwd() / data
+    async with AsyncExitStack() as stack:
+        report("Starting PostgreSQL ...")
+        postgres = EmbeddedPostgres(data / "postgres")
+        stack.push_async_callback(postgres.stop)
+        url = await postgres.start()
+        await migrate(url)
+        settings = _demo_settings(data, port, url)
+        family = Family(data / "logs")
+        stack.push_async_callback(family.stop)
+        environment = {**inherited(), **as_environment(settings), "PYTHONUNBUFFERED": "1", **(extra_environment or {})}
+        report("Opening the practice hospital ...")
+        practice = await _start_practice(family, data, settings.port, environment)
+        parts = await stack.enter_async_context(open_parts(settings, url))
+        await _introduce(parts, practice)
+        report("Starting Vestibule ...")
+        await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
+        await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
+        await _until_ready(parts, family, settings)
+        operator = await stack.enter_async_context(_operator_door(parts, settings.port + 2))
+        await _tell_practice(parts, practice, operator, await _jwks(parts))
+        yield Demo(f"{practice}/", settings.origin, practice, operator, url, parts, family)
+
+
+def _demo_settings(data: Path, port: int, database_url: str) -> Settings:
+    free = free_port(port)
+    return replace(
+        load(),
+        database_url=database_url,
+        data=data,
+        host="127.0.0.1",
+        port=free,
+        public_url=f"http://127.0.0.1:{free}",
+        allow_loopback_http=True,
+    )
+
+
+async def _start_practice(family: Family, data: Path, web_port: int, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "practice", "--port", str(free_port(web_port + 1)), "--data", str(data / "practice")]
+    line = await family.start("practice", command, environment, read_first_line=True)
+    return str(json.loads(line)["url"])
+
+
+async def _introduce(parts: Parts, practice: str) -> None:
+    """Register the practice hospital as an EHR connection, departments and all."""
+    book = await _ask(parts, Ask("GET", f"{practice}/setup", "demo.introduce"))
+    described = ConnectionsFile(
+        Organisation(ORGANISATION, "555-0134"),
+        [Place(one["name"], one["zone"], one["id"]) for one in book["departments"]],
+        [
+            Described(
+                _CONNECTION,
+                Vendor.EPIC,
+                Environment.TEST,
+                f"{practice}/interconnect/api/FHIR/R4",
+                frame_ancestors=(practice,),
+                provider_client_id=_PROVIDER,
+                patient_client_id=_PATIENT,
+                backend_client_id=_BACKEND,
+                client_auth=ClientAuth.PRIVATE_KEY_JWT,
+            )
+        ],
+    )
+    await apply_described(parts, described)
+
+
+async def _jwks(parts: Parts) -> str:
+    tenant = tenant_called(ORGANISATION)
+    async with parts.db.tenant(tenant) as tx:
+        connection: ConnectionId = next(one.id for one in await parts.tenancy.connections(tx) if one.name == _CONNECTION)
+    return f"{parts.settings.origin}/connections/{connection}/jwks.json"
+
+
+async def _tell_practice(parts: Parts, practice: str, operator: str, jwks: str) -> None:
+    """Copy our records into the practice hospital, as an analyst would."""
+    origin = parts.settings.origin
+    back = [f"{origin}/launch/callback"]
+    apps = [
+        {
+            "client_id": one,
+            "name": f"Vestibule ({one.removeprefix('vestibule-')})",
+            "auth": "private_key_jwt",
+            "jwks_url": jwks,
+            "redirect_uris": back,
+        }
+        for one in (_PROVIDER, _PATIENT, _BACKEND)
+    ]
+    launches = [
+        {"key": "provider", "kind": "provider", "url": f"{origin}/launch/provider", "client_id": _PROVIDER},
+        {"key": "patient", "kind": "patient", "url": f"{origin}/launch/patient", "client_id": _PATIENT},
+    ]
+    body = json.dumps({"apps": apps, "launches": launches, "settings": {"operator_url": operator}}).encode()
+    await _ask(parts, Ask("POST", f"{practice}/setup", "demo.introduce", {"Content-Type": "application/json"}, body))
+
+
+async def _ask(parts: Parts, ask: Ask) -> Any:
+    answer = await parts.http.perform(ask)
+    if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+        raise BadInput("demo-setup-refused", f"The practice hospital answered {answer.status}: {answer.body[:200]!r}", phase=ask.phase)
+    return answer.json()
+
+
+async def _until_ready(parts: Parts, family: Family, settings: Settings) -> None:
+    """Ask the web until it proves itself; a child that ends meanwhile is reported at once."""
+    deadline = parts.clock.monotonic() + _READY_SECONDS
+    while parts.clock.monotonic() < deadline:
+        for name, child in family.children.items():
+            if child.returncode is not None:
+                raise Unavailable(
+                    "demo-process-ended", f"The {name} process ended; see {family.logs / (name + '.log')}.", phase="demo.start"
+                )
+        if await _ready(parts, settings):
+            return
+        await asyncio.sleep(0.1)
+    raise Unavailable("demo-not-ready", f"The web did not become ready; see {family.logs / 'serve.log'}.", phase="demo.start")
+
+
+async def _ready(parts: Parts, settings: Settings) -> bool:
+    """One probe, through a door of its own: the breaker of the shared one would remember that nobody answered yet."""
+    door = Http(clock=parts.clock, allow_loopback_http=True)
+    try:
+        answer = await door.perform(Ask("GET", f"http://127.0.0.1:{settings.port}/health/ready", "demo.ready"), timeout=2)
+    except VestibuleError:
+        return False
+    finally:
+        await door.close()
+    return answer.status == 200  # noqa: PLR2004  HTTP's OK
+
+
+@asynccontextmanager
+async def _operator_door(parts: Parts, port: int) -> AsyncIterator[str]:
+    """The demo's own: each request gets a fresh one-time operator address, so that the start page's button always works."""
+
+    async def fresh(_: web.Request) -> web.StreamResponse:
+        path = await operator_ticket(parts, tenant_called(ORGANISATION), 60)
+        return web.Response(status=303, headers={"Location": parts.settings.origin + path, "Cache-Control": "no-store"})
+
+    app = web.Application()
+    app.router.add_get("/operator", fresh)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    free = free_port(port)
+    await web.TCPSite(runner, "127.0.0.1", free).start()
+    try:
+        yield f"http://127.0.0.1:{free}/operator"
+    finally:
+        await runner.cleanup()

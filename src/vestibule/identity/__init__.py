@@ -1,0 +1,1 @@
+"""Who is asking: sessions, roles, and one-time tickets."""

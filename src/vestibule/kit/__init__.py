@@ -1,0 +1,1 @@
+"""Small things the standard library lacks. Pure: no sockets, SQL, settings or frameworks."""

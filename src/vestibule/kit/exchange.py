@@ -1,0 +1,41 @@
+"""One HTTP question and its answer, as plain data: what `protocols` yield and `platform/http` performs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to be made.
+
+    Attributes:
+        method: upper case.
+        url: absolute.
+        headers: as to be sent; names in any case.
+        body: bytes to send, or None.
+        phase: where in our story this happens, e.g. `launch.token`; goes into errors and logs.
+    """
+
+    method: str
+    url: str
+    phase: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError when it is not (duplicate keys, NaN and depth are the caller's to judge)."""
+        return json.loads(self.body)

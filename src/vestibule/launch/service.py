@@ -1,0 +1,392 @@
+"""Launches: from the press of a button in the record to a session of ours.
+
+A launch talks to the record while a person waits, so its two halves open short transactions of their own, before and after the outside
+calls and never around them. What must survive between the halves lies in `launches`: single use, ten minutes, bound to one browser.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, NotFound, OutsideFailed, Unavailable, VestibuleError
+from vestibule.identity.model import Role
+from vestibule.identity.service import Identity, OpenedSession
+from vestibule.kit.clock import Clock
+from vestibule.kit.ids import TenantId, VisitId, fingerprint, new_id, new_secret
+from vestibule.kit.secretbox import SecretBox
+from vestibule.launch.clients import Clients, client_id_of
+from vestibule.launch.model import (
+    CONTEXT_PHASE,
+    LIFETIME,
+    Attempt,
+    Context,
+    Known,
+    LaunchKind,
+    Pressed,
+    check_same_visit,
+    identifiers,
+    names_of,
+    read_context,
+    short,
+    with_what_was_read,
+)
+from vestibule.launch.people import Who, right_person, who_is, with_own_patient
+from vestibule.launch.record import RecordClient
+from vestibule.launch.store import LaunchStore, Row
+from vestibule.launch.story import Story
+from vestibule.platform.db import Database, Tx
+from vestibule.platform.web.cookies import Cookie
+from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
+from vestibule.protocols.smart import FhirUser, SmartServer, TokenAnswer, authorize_url, launch_scope
+from vestibule.tenancy.model import Connection, Tenant
+from vestibule.tenancy.service import Tenancy
+from vestibule.visits.model import PersonRole
+from vestibule.visits.service import Visits
+
+CALLBACK: Final = "/launch/callback"
+_KEEP_CONNECTIONS: Final = 5.0  # seconds
+_START: Final = "launch.start"
+_BACK: Final = "launch.callback"
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where the browser goes next, and the cookie by which it is known when it comes back."""
+
+    url: str = field(repr=False)
+    cookie: Cookie
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A person has come in."""
+
+    session: OpenedSession
+    path: str
+
+
+class Launches:
+    """Begins launches and brings them home."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        box: SecretBox,
+        tenancy: Tenancy,
+        identity: Identity,
+        visits: Visits,
+        record: RecordClient,
+        origin: str,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._box = box
+        self._tenancy = tenancy
+        self._identity = identity
+        self._visits = visits
+        self._record = record
+        self._store = LaunchStore()
+        self.redirect_uri = origin + CALLBACK
+        self._connections: dict[str, tuple[list[Connection], float]] = {}
+        self.clients = Clients(db, clock, tenancy)
+
+    def story(self, reference: str) -> Story:
+        """A blank page."""
+        return Story(self._clock, reference)
+
+    async def whom_to_call(self, story: Story) -> Tenant | None:
+        """The organisation whose launch failed, for the page that says so."""
+        if story.tenant is None:
+            return None
+        async with self._db.tenant(story.tenant) as tx:
+            return await self._tenancy.tenant(tx)
+
+    # ------------------------------------------------------------------ to the record
+
+    async def begin(self, kind: LaunchKind, asked: Pressed, story: Story) -> Departure:
+        """Check the button that was pressed, keep what we must remember, and say where to sign in.
+
+        Raises:
+            NotFound: launch-unknown-iss. Conflict: launch-used, launch-wrong-environment, launch-ambiguous, launch-not-set-up.
+            OutsideFailed: what discovery met.
+        """
+        connection = await self._connection(asked)
+        story.frame_origins, story.tenant = connection.frame_ancestors, connection.tenant
+        client_id = client_id_of(connection, kind)
+        started_at = self._clock.now()
+        try:
+            with story.step("launch.discovery"):
+                server = await self._record.discover(connection, client_id)
+        except VestibuleError as error:
+            await self._died(connection, kind, story, started_at, error)
+            raise
+        return await self._depart(connection, kind, asked, story, server)
+
+    async def _connection(self, asked: Pressed) -> Connection:
+        """The one registered connection that `iss` is, letter by letter."""
+        found = await self._registered(asked.iss)
+        if not found:
+            raise NotFound(
+                "launch-unknown-iss", "This record is not connected here. Please tell your support team the reference below.", phase=_START
+            )
+        if asked.connection is not None:
+            found = [c for c in found if c.id == asked.connection]
+            if not found:
+                raise Conflict(
+                    "launch-wrong-environment",
+                    "This button belongs to another environment of the record than the one it was pressed in.",
+                    phase=_START,
+                )
+        if len(found) > 1:
+            raise Conflict(
+                "launch-ambiguous", "Several organisations share this record; the launch address must name the connection.", phase=_START
+            )
+        return found[0]
+
+    async def _registered(self, iss: str) -> list[Connection]:
+        """The connections to this record; remembered for a few seconds, because a morning's launches come from one."""
+        found, until = self._connections.get(iss, ([], 0.0))
+        if self._clock.monotonic() < until:
+            return found
+        found = await self._tenancy.whose_iss(self._db, iss)
+        if found:  # what strangers make up is not remembered
+            self._connections[iss] = (found, self._clock.monotonic() + _KEEP_CONNECTIONS)
+        return found
+
+    async def _depart(self, connection: Connection, kind: LaunchKind, asked: Pressed, story: Story, server: SmartServer) -> Departure:
+        launch, state, browser, verifier, nonce = new_id(), new_secret(), new_secret(), new_verifier(), new_secret()
+        now = self._clock.now()
+        secrets = {"verifier": verifier, "nonce": nonce, "server": server.to_json()}
+        sealed = self._box.seal(msgspec.json.encode(secrets).decode(), about=_about(connection.tenant, launch))
+        async with self._db.tenant(connection.tenant) as tx:
+            fresh = await self._store.insert(
+                connection.tenant,
+                tx,
+                launch,
+                connection=connection.id,
+                kind=kind,
+                reference=story.reference,
+                state_hash=fingerprint(state),
+                browser_hash=fingerprint(browser),
+                launch_hash=fingerprint(asked.launch),
+                sealed=sealed,
+                at=now,
+                expires_at=now + LIFETIME,
+                phases=story.phases,
+            )
+        if not fresh:
+            raise Conflict("launch-used", "This visit was opened already. Please open it again from the record.", phase=_START)
+        url = authorize_url(
+            server,
+            client_id=client_id_of(connection, kind),
+            redirect_uri=self.redirect_uri,
+            scope=launch_scope(server, who=kind.value, extra=_extra_scopes(connection)),
+            state=state,
+            aud=connection.iss,
+            launch=asked.launch,
+            challenge=challenge_of(verifier),
+            nonce=nonce,
+        )
+        return Departure(url, Cookie(browser_cookie(state), browser, CALLBACK, int(LIFETIME.total_seconds())))
+
+    async def _died(self, connection: Connection, kind: LaunchKind, story: Story, started_at: datetime, error: VestibuleError) -> None:
+        self._record.forget(connection)
+        with suppress(Unavailable):
+            async with self._db.tenant(connection.tenant) as tx:
+                await self._store.insert_failed(
+                    connection.tenant,
+                    tx,
+                    new_id(),
+                    connection=connection.id,
+                    kind=kind,
+                    reference=story.reference,
+                    at=started_at,
+                    ended_at=self._clock.now(),
+                    phase=error.phase,
+                    code=error.code,
+                    phases=story.phases,
+                )
+
+    # ------------------------------------------------------------------ and back
+
+    async def finish(self, returned: Returned, cookies: Mapping[str, str], story: Story, *, framed: bool) -> Arrival:
+        """Bring a launch home: prove that it is ours, trade the code, learn whose visit it is, open the session.
+
+        Raises:
+            VestibuleError: with the code and phase of whatever did not fit; the attempt is over then, and says so.
+        """
+        attempt, connection = await self._take(returned, cookies, story)
+        try:
+            return await self._bring_home(attempt, connection, returned, story, framed=framed)
+        except Exception as error:
+            await self._failed(attempt, connection, story, error)
+            raise
+
+    async def _take(self, returned: Returned, cookies: Mapping[str, str], story: Story) -> tuple[Attempt, Connection]:
+        """The attempt this callback belongs to; from here on nothing else can use it."""
+        state_hash, now = fingerprint(returned.state), self._clock.now()
+        browser = cookies.get(browser_cookie(returned.state), "")
+        tenant = await self._store.whose(self._db, state_hash)
+        if tenant is None:
+            raise BadInput("launch-unknown", "We do not know this launch. Please open the visit again from the record.", phase=_BACK)
+        async with self._db.tenant(tenant) as tx:
+            row = await self._store.take(tenant, tx, state_hash, fingerprint(browser), now)
+            if row is None:
+                raise BadInput("launch-unknown", "We do not know this launch. Please open the visit again from the record.", phase=_BACK)
+            connection = await self._tenancy.connection(tx, row["connection_id"])
+            story.reference, story.frame_origins, story.tenant = row["reference"], connection.frame_ancestors, tenant
+            _judge(row, browser, now)
+        return self._attempt(tenant, row), connection
+
+    def _attempt(self, tenant: TenantId, row: Row) -> Attempt:
+        secrets: dict[str, Any] = msgspec.json.decode(self._box.open(row["sealed"], about=_about(tenant, row["id"])))
+        return Attempt(
+            id=row["id"],
+            tenant=tenant,
+            connection=row["connection_id"],
+            kind=LaunchKind(row["kind"]),
+            reference=row["reference"],
+            expires_at=row["expires_at"],
+            server=SmartServer.from_json(secrets["server"]),
+            verifier=secrets["verifier"],
+            nonce=secrets["nonce"],
+        )
+
+    async def _bring_home(self, attempt: Attempt, connection: Connection, returned: Returned, story: Story, *, framed: bool) -> Arrival:
+        server = attempt.server
+        check_issuer(returned, issuer=server.issuer or server.iss, required=server.iss_in_callback)
+        if returned.error:
+            raise _declined(returned.error)
+        client = await self.clients.identity(connection, attempt.kind, server)
+        with story.step("launch.token"):
+            token = await self._record.exchange(attempt, code=returned.code, redirect_uri=self.redirect_uri, client=client)
+        with story.step("launch.id-token"):
+            claims = await self._record.identify(attempt, token, client.client_id)
+        user = right_person(attempt.kind, claims.fhir_user)
+        names = names_of(connection)
+        context = with_own_patient(read_context(token, names), attempt.kind, user)
+        known = await self._look_up(attempt, token, story, context, user)
+        check_same_visit(context, known.encounter, known.appointment, names)
+        if known.cancelled:
+            raise Gone("launch-visit-cancelled", "This visit was cancelled in the record.", phase=CONTEXT_PHASE)
+        context = with_what_was_read(context, known.encounter, names)
+        return await self._arrive(attempt, connection, story, context, known, who_is(attempt.kind, context, user, known), framed=framed)
+
+    async def _look_up(self, attempt: Attempt, token: TokenAnswer, story: Story, context: Context, user: FhirUser) -> Known:
+        """A clinician must see whom they are about to join, so without the patient's name there is no provider launch."""
+        practitioner = user.id if user.type == "Practitioner" else ""
+        wanted = {
+            "patient": f"Patient/{context.patient}",
+            "person": f"Practitioner/{practitioner}",
+            "encounter": f"Encounter/{context.encounter}",
+        }
+        need = "patient" if attempt.kind is LaunchKind.PROVIDER and context.patient else ""
+        return await self._record.look_up(attempt, token, story, wanted, need=need)
+
+    async def _arrive(
+        self, attempt: Attempt, connection: Connection, story: Story, context: Context, known: Known, who: Who, *, framed: bool
+    ) -> Arrival:
+        """One transaction: the visit, the people, the session, and the end of the attempt."""
+        async with self._db.tenant(attempt.tenant) as tx:
+            department = await self._tenancy.department_by_external(tx, context.department) if context.department else None
+            visit, me = await self._visits.open_or_join(
+                tx,
+                connection=connection.id,
+                identifiers=identifiers(context, connection.id),
+                role=who.role,
+                person=who.person,
+                person_type=who.person_type,
+                name=who.name,
+                department=department.id if department else None,
+                starts_at=known.starts_at,
+                ends_at=known.ends_at,
+            )
+            if who.session is Role.CLINICIAN and context.patient and not visit.over:
+                name = known.patient.name if known.patient else ""
+                await self._visits.expect(
+                    tx, visit, role=PersonRole.PATIENT, person=context.patient, person_type="Patient", name=short(name)
+                )
+            if who.session is not Role.CLINICIAN and visit.over:
+                raise _over()
+            opened = await self._identity.open_session(
+                tx,
+                role=who.session,
+                visit=visit.id,
+                participant=me.id if visit.person(me.id) else None,
+                connection=connection.id,
+                department=visit.department or (department.id if department else None),
+                framed=framed,
+                frame_origins=connection.frame_ancestors,
+            )
+            await self._end(tx, attempt, story, outcome="joined", phase="launch.joined", code="", visit=visit.id)
+        page = "confirm" if who.session is Role.CLINICIAN else "lobby"
+        return Arrival(opened, f"/s/{opened.principal.session}/{page}")
+
+    async def _failed(self, attempt: Attempt, connection: Connection, story: Story, error: Exception) -> None:
+        self._record.forget(connection)
+        known = error if isinstance(error, VestibuleError) else None
+        phase, code = (known.phase, known.code) if known else (_BACK, "internal-error")
+        with suppress(Unavailable):
+            async with self._db.tenant(attempt.tenant) as tx:
+                await self._end(tx, attempt, story, outcome="failed", phase=phase, code=code)
+
+    async def _end(
+        self, tx: Tx, attempt: Attempt, story: Story, *, outcome: str, phase: str, code: str, visit: VisitId | None = None
+    ) -> None:
+        await self._store.end(
+            attempt.tenant, tx, attempt.id, at=self._clock.now(), outcome=outcome, phase=phase, code=code, phases=story.phases, visit=visit
+        )
+
+
+def browser_cookie(state: str) -> str:
+    """The cookie of one launch, so that two launches in one browser never meet."""
+    return "l_" + fingerprint(state)[:12].hex()
+
+
+def _extra_scopes(connection: Connection) -> list[str]:
+    changes = connection.profile.get("launch", {})
+    extra = changes.get("extra_scopes", "") if isinstance(changes, Mapping) else ""
+    return extra.split() if isinstance(extra, str) else []
+
+
+def _judge(row: Row, browser: str, now: datetime) -> None:
+    """Is this the browser that left, in time, and for the first time? Another browser uses nothing up."""
+    if not hmac.compare_digest(fingerprint(browser), row["browser_hash"]):
+        raise NotAllowed(
+            "launch-other-browser",
+            "This launch was begun in another window or browser. Please open the visit again from the record.",
+            phase=_BACK,
+        )
+    if row["used_at"] is not None:
+        raise Conflict("launch-used", "This launch was used already. Please open the visit again from the record.", phase=_BACK)
+    if now >= row["expires_at"]:
+        raise Gone("launch-expired", "This launch took too long. Please open the visit again from the record.", phase=_BACK)
+
+
+def _declined(error: str) -> OutsideFailed:
+    if error == "temporarily_unavailable":
+        return OutsideFailed("launch-record-busy", "The record cannot sign anyone in at the moment.", phase="launch.authorize")
+    return OutsideFailed(
+        "launch-declined",
+        "The record did not agree to this launch. Please open the visit again from the record.",
+        phase="launch.authorize",
+        permanent=True,
+    )
+
+
+def _over() -> Gone:
+    return Gone("launch-visit-over", "This visit is over.", phase=CONTEXT_PHASE)
+
+
+def _about(tenant: TenantId, launch: UUID) -> str:
+    return f"launch:{tenant}:{launch}"

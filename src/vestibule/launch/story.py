@@ -1,0 +1,44 @@
+"""The story of one launch: how long each step took, and whose pages may show it. Kept with the attempt, under its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from vestibule.errors import VestibuleError
+from vestibule.kit.clock import Clock
+from vestibule.kit.ids import TenantId
+
+
+@dataclass(slots=True)
+class Story:
+    """Written as the launch goes along; codes and milliseconds, nothing about anybody.
+
+    Attributes:
+        reference: what the person can read out; a callback takes over its launch's.
+        frame_origins: who may frame the answer, once the connection is known: error pages too.
+        tenant: whose launch it is, once that is known: an error page then says whom to call.
+    """
+
+    clock: Clock
+    reference: str
+    frame_origins: tuple[str, ...] = ()
+    tenant: TenantId | None = None
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, phase: str) -> Iterator[None]:
+        """Time a step; a failure is written down with its code and goes on."""
+        began = self.clock.monotonic()
+        try:
+            yield
+        except VestibuleError as error:
+            self._add(phase, began, error.code)
+            raise
+        self._add(phase, began, "")
+
+    def _add(self, phase: str, began: float, code: str) -> None:
+        line: dict[str, Any] = {"phase": phase, "ms": round((self.clock.monotonic() - began) * 1000, 1)}
+        self.phases.append(line | ({"code": code} if code else {}))

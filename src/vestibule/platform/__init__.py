@@ -1,0 +1,1 @@
+"""Plumbing that knows frameworks and no health words."""

@@ -1,0 +1,178 @@
+"""Writing outcomes down: many in one statement where nothing else is to be recorded, one by one with what goes along.
+
+An outcome is precious, for outside it has already happened. So while the database is away it is kept and tried again; after a
+minute it is let go, for by then the lease has run out, the effect belongs to another worker, and the fence would refuse us anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vestibule.errors import Unavailable
+from vestibule.kit.backoff import backoff
+from vestibule.kit.clock import Clock
+from vestibule.kit.ids import EffectId, chance
+from vestibule.platform.db import Database
+from vestibule.platform.effects.model import NOT_RECORDED, EffectState, Finished, Policy, ambiguous, judge
+from vestibule.platform.effects.store import DispatchStore
+from vestibule.platform.telemetry.logs import log
+
+_BATCH = 500
+# Completions with a `then` hold a connection each; the pool belongs to others as well.
+_ALONE_AT_ONCE = 4
+
+Meter = Callable[[str, str, float], None]
+
+
+def no_meter(event: str, kind: str, seconds: float) -> None:
+    """Nobody counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    finished: Finished
+    until: float
+
+
+class Finisher:
+    """Takes ended attempts and completes their effects."""
+
+    def __init__(
+        self,
+        db: Database,
+        store: DispatchStore,
+        clock: Clock,
+        *,
+        policy: Policy,
+        on_over: Callable[[Sequence[Finished]], None],
+        meter: Meter,
+        patience: float = 60.0,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            db: where the effects are.
+            store: their SQL.
+            clock: how long an outcome has been kept.
+            policy: for what could not be recorded.
+            on_over: told of outcomes that are written down, refused by the fence, or let go.
+            meter: told of what was refused by the fence or dropped.
+            patience: seconds an outcome is kept while the database is away.
+        """
+        self._db, self._store, self._clock, self._meter, self._patience = db, store, clock, meter, patience
+        self._policy = policy
+        self._on_over = on_over
+        self._buffer: list[_Waiting] = []
+        self._filled = asyncio.Event()
+        self._alone: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(_ALONE_AT_ONCE)
+        self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """Outcomes not yet written down."""
+        return len(self._buffer) + len(self._alone)
+
+    def add(self, finished: Finished) -> None:
+        """Take an outcome; it is written down soon."""
+        waiting = _Waiting(finished, self._clock.monotonic() + self._patience)
+        if finished.then is None:
+            self._buffer.append(waiting)
+            self._filled.set()
+            return
+        task = asyncio.create_task(self._finish_alone(waiting))
+        self._alone.add(task)
+        task.add_done_callback(self._alone.discard)
+
+    async def run(self) -> None:
+        """Write down until drained."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._buffer:
+                batch, self._buffer = self._buffer[:_BATCH], self._buffer[_BATCH:]
+                await self._finish_batch(batch)
+            if self._closing:
+                return
+
+    async def drain(self) -> None:
+        """Write down what is left; `run` ends after it."""
+        while self._alone:
+            await asyncio.wait(self._alone)
+        self._closing = True
+        self._filled.set()
+
+    async def _finish_batch(self, batch: list[_Waiting]) -> None:
+        attempt = 0
+        while batch:
+            try:
+                async with self._db.dispatcher() as tx:
+                    ours = await self._store.finish(tx, [w.finished for w in batch])
+            except Unavailable:
+                attempt += 1
+                batch = self._still_ours(batch)
+                await asyncio.sleep(backoff(attempt, base=0.05, ceiling=2.0))
+            except Exception as error:  # noqa: BLE001  one row the database will not take must not hold the others
+                await self._finish_apart(batch, error)
+                return
+            else:
+                self._report(batch, {w.finished.effect.id for w in batch} - ours)
+                return
+
+    async def _finish_apart(self, batch: list[_Waiting], error: Exception) -> None:
+        if len(batch) > 1:
+            for w in batch:
+                await self._finish_batch([w])
+            return
+        self._on_over([batch[0].finished])
+        log.error("effect-outcome-refused", effect=batch[0].finished.effect.id, exc_info=error)
+
+    def _report(self, batch: list[_Waiting], refused: set[EffectId]) -> None:
+        for w in batch:
+            if w.finished.effect.id in refused:
+                self._meter("fenced", w.finished.effect.kind, 0.0)
+        self._on_over([w.finished for w in batch])
+
+    def _still_ours(self, batch: list[_Waiting]) -> list[_Waiting]:
+        now = self._clock.monotonic()
+        given_up = [w.finished for w in batch if w.until <= now]
+        for finished in given_up:
+            self._meter("dropped", finished.effect.kind, 0.0)
+        if given_up:
+            self._on_over(given_up)
+        return [w for w in batch if w.until > now]
+
+    async def _finish_alone(self, waiting: _Waiting) -> None:
+        attempt = 0
+        while self._still_ours([waiting]):
+            try:
+                async with self._places:
+                    await self._complete(waiting.finished)
+            except Unavailable:
+                attempt += 1
+                await asyncio.sleep(backoff(attempt, base=0.05, ceiling=2.0))
+            except Exception as error:  # noqa: BLE001  what the record could not take must not stop the worker
+                log.warning("effect-not-recorded", kind=waiting.finished.effect.kind, effect=waiting.finished.effect.id, exc_info=error)
+                self._hand_over(waiting.finished)
+                return
+            else:
+                self._on_over([waiting.finished])
+                return
+
+    async def _complete(self, finished: Finished) -> None:
+        """Complete and record in one transaction. An effect that is no longer ours records nothing."""
+        async with self._db.tenant(finished.effect.tenant) as tx:
+            ours = await self._store.finish(tx, [finished])
+            if ours and finished.then is not None:
+                await finished.then(tx)
+        if not ours:
+            self._meter("fenced", finished.effect.kind, 0.0)
+
+    def _hand_over(self, finished: Finished) -> None:
+        """`then` itself failed. What has failed for good stays so; a text must not go out again; anything else is repeated."""
+        effect, verdict = finished.effect, finished.verdict
+        if verdict.state is EffectState.DONE:
+            verdict = judge(effect.promise, effect.attempts, ambiguous(effect.promise, NOT_RECORDED), self._policy, chance())
+        self.add(Finished(effect, verdict))

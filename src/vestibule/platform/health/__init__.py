@@ -1,0 +1,1 @@
+"""Health that proves itself by traffic, and the figures for Prometheus."""

@@ -1,0 +1,1 @@
+"""Structured logs with redaction in the pipe, and metrics."""

@@ -1,0 +1,1 @@
+"""The inbound door: Litestar, guards, headers, sessions' cookies, pages, live status."""

@@ -1,0 +1,100 @@
+"""Default deny: every route says who may use it, and a guard asks before a byte of the body is read.
+
+@get("/s/{sid:uuid}/console", access=Access.session(Role.CLINICIAN))
+async def console(request: Request, principal: Principal, visits: Visits) -> Response: ...
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from vestibule.errors import NotAllowed, NotSignedIn
+from vestibule.platform.web.config import WebConfig
+from vestibule.platform.web.cookies import cookie_name, parse
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Rule:
+    """Who may use a route. `where` says it in words for the documentation."""
+
+    words: str = "nobody"
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """Return, or raise NotSignedIn or NotAllowed."""
+        raise NotImplementedError
+
+
+class _Public(Rule):
+    words = "anyone"
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """Everyone is welcome."""
+
+
+class _Internal(Rule):
+    words = "this machine, or whoever holds the metrics token"
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """With a token set, the token decides; without one, only this machine may ask."""
+        if config.metrics_token:
+            said = connection.headers.get("authorization", "")
+            if not hmac.compare_digest(said.encode(), f"Bearer {config.metrics_token}".encode()):
+                raise NotSignedIn("metrics-token-missing", "A valid bearer token is needed.", phase="web")
+        elif not connection.scope["state"]["client"].is_loopback:
+            raise NotAllowed("metrics-loopback-only", "Set a metrics token to ask from elsewhere.", phase="web")
+
+
+class _Session(Rule):
+    def __init__(self, roles: Iterable[str]) -> None:
+        self.roles = frozenset(roles)
+        self.words = "session: " + (", ".join(sorted(self.roles)) or "any role")
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """The session named in the path must be proved by its own cookie, and have one of our roles."""
+        sid = connection.path_params["sid"]
+        state = connection.scope["state"]
+        # Not connection.headers: Litestar would build and keep a whole mapping, for every watcher of a live page.
+        cookies = parse("; ".join(value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"cookie"))
+        proof = await config.prove(sid, cookies.get(cookie_name(sid)))
+        state["frame_origins"] = proof.frame_origins
+        if proof.principal is None:
+            raise NotSignedIn("session-over", "This page has expired. Please open your visit again.", phase="session")
+        if self.roles and proof.principal.role not in self.roles:
+            raise NotAllowed("role-not-allowed", "This page is not for you.", phase="session")
+        state["principal"] = proof.principal
+
+
+class Access:
+    """The rules a route may declare."""
+
+    PUBLIC: ClassVar[Rule] = _Public()
+    INTERNAL: ClassVar[Rule] = _Internal()
+
+    @staticmethod
+    def session(*roles: str) -> Rule:
+        """A proved session with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`."""
+        return _Session(roles)
+
+
+async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Litestar's guard on every route; one that declares nothing is refused."""
+    rule = handler.opt.get("access")
+    if not isinstance(rule, Rule):
+        raise NotAllowed("route-without-access", "This page is not available.", phase="web")
+    await rule.check(connection, connection.app.state.web)
+
+
+def principal_of(scope: Any) -> Any:
+    """The proved Principal, for plain ASGI mounts; ordinary handlers name a parameter `principal`."""
+    return scope["state"]["principal"]
+
+
+def allow_frames(request: Any, origins: Iterable[str]) -> None:
+    """Let these origins frame the answer to this request, error pages included. Session routes have it from their session."""
+    request.scope["state"]["frame_origins"] = tuple(origins)

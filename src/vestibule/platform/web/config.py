@@ -1,0 +1,74 @@
+"""What the web application needs to know; `wiring.py` fills it from the settings, tests fill it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from vestibule.platform.web.limits import RATES, Rate
+
+WEB = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What became of proving a session's cookie.
+
+    Attributes:
+        principal: who is asking; None when the cookie is missing, wrong or over.
+        frame_origins: who may frame this session's pages, the page that says it is over included.
+    """
+
+    principal: Any | None = None
+    frame_origins: tuple[str, ...] = ()
+
+
+# (session id from the path, the value of its cookie or None) -> Proof. Identity gives it; platform knows no roles.
+Prover = Callable[[UUID, str | None], Awaitable[Proof]]
+
+
+async def nobody(_sid: UUID, _value: str | None) -> Proof:
+    """Prove nobody: what holds until wiring names the real prover."""
+    return Proof()
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """How the web application behaves.
+
+    Attributes:
+        origin: scheme, host and port under which browsers reach us, e.g. `https://visits.alder.example`. The Host header is never believed.
+        prove: turns a session id and cookie into a Principal.
+        templates: folders holding Jinja templates, searched in order after our own.
+        assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
+        trusted_proxies: networks whose X-Forwarded-For is believed.
+        metrics_token: bearer token for /metrics; empty means loopback only.
+        rates: token buckets by path prefix; empty switches them off (benchmarks).
+        max_body: bytes of a request body unless a route says `max_body=`.
+        support_phone: shown on error pages when no tenant is known.
+    """
+
+    origin: str
+    prove: Prover = nobody
+    templates: Sequence[Path] = ()
+    assets: Mapping[str, Path] = field(default_factory=dict)
+    trusted_proxies: tuple[str, ...] = ()
+    metrics_token: str = field(default="", repr=False)
+    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    max_body: int = 256_000
+    support_phone: str = ""
+
+    @property
+    def secure(self) -> bool:
+        """True when browsers reach us over https."""
+        return self.origin.startswith("https://")
+
+    @property
+    def socket_origin(self) -> str:
+        """Our origin as WebSockets write it; older Safari does not count it under 'self'."""
+        parts = urlsplit(self.origin)
+        return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"

@@ -1,0 +1,60 @@
+"""Pages: Jinja templates on one layout, with our own assets and nobody else's.
+
+    return page(request, "visits/console.html", visit=visit)
+
+Every template extends `layout.html` and may use `_()`, `ngettext()`, `asset("room/room.js")`, `reference`, `principal`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar.response import Response
+
+from vestibule.platform.web import i18n
+from vestibule.platform.web.assets import Assets
+from vestibule.platform.web.config import WEB, WebConfig
+
+
+class Pages:
+    """Renders templates; one for the application."""
+
+    def __init__(self, config: WebConfig, assets: Assets) -> None:
+        self._support_phone = config.support_phone
+        self._env = Environment(
+            loader=FileSystemLoader([WEB / "templates", *config.templates]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+        )
+        self._env.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self._env.globals["asset"] = assets.url
+
+    def render(self, request: Any, template: str, **context: Any) -> str:
+        """The page as text."""
+        state = request.scope["state"]
+        language = i18n.language()
+        facts = {
+            "language": language.replace("_", "-"),
+            "direction": i18n.direction(language),
+            "reference": state["reference"],
+            "principal": state.get("principal"),
+            "support_phone": state.get("support_phone", self._support_phone),
+            "brand": state.get("brand", "Vestibule"),
+        }
+        return self._env.get_template(template).render({**facts, **context})
+
+
+def page(request: Any, template: str, *, status: int = 200, **context: Any) -> Response[Any]:
+    """Answer with a rendered template."""
+    content = request.app.state.pages.render(request, template, **context)
+    return Response(content, status_code=status, media_type="text/html", headers={"content-language": i18n.language().replace("_", "-")})
+
+
+def see_other(path: str) -> Response[Any]:
+    """Send the browser on, with GET (303)."""
+    return Response(b"", status_code=303, media_type="text/plain", headers={"location": path})

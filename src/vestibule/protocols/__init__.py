@@ -1,0 +1,1 @@
+"""Public specifications without I/O, one folder each, citing their paragraphs."""

@@ -1,0 +1,66 @@
+"""What ends and is forgotten though nobody presses a button.
+
+A visit whose time is over and that nobody is in is ended, which decides its outcome and erases the names of its people. Without this a
+visit that a clinician simply walked away from would keep a patient's name for ever.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vestibule.kit.clock import Clock
+from vestibule.kit.ids import TenantId
+from vestibule.platform.db import Database, Tx
+from vestibule.tenancy.model import Connection
+from vestibule.tenancy.service import Tenancy
+from vestibule.visits.model import PersonState, Visit
+from vestibule.visits.service import Visits, WindowState, join_window
+
+# A visit without an appointment has no window; it is over when nobody has been in it for so long after it began.
+AD_HOC = timedelta(hours=12)
+# What the record was not told may wait for a person's decision; who it is about is kept for so long, and no longer.
+KEPT_AT_MOST = timedelta(days=7)
+# No window closes sooner than this after a visit's time; younger visits need not be looked at.
+_YOUNGEST = timedelta(minutes=5)
+
+
+class Retention:
+    """Ends what is over, and forgets."""
+
+    def __init__(self, *, visits: Visits, tenancy: Tenancy, clock: Clock) -> None:
+        self._visits = visits
+        self._tenancy = tenancy
+        self._clock = clock
+
+    async def end_overdue(self, db: Database, tenant: TenantId) -> int:
+        """End an organisation's visits that are over; how many. Each in a transaction of its own, so that one cannot hold up the rest."""
+        async with db.tenant(tenant) as tx:
+            connections = {one.id: one for one in await self._tenancy.connections(tx)}
+            found = await self._visits.unfinished(tx, self._clock.now() - _YOUNGEST)
+        pairs = [(visit, connections.get(visit.connection) if visit.connection else None) for visit in found]
+        overdue = [(visit, connection) for visit, connection in pairs if self._over(visit, connection)]
+        for visit, connection in overdue:
+            async with db.tenant(tenant) as tx:
+                await self._end(tx, visit, connection)
+        return len(overdue)
+
+    async def forget(self, db: Database, tenant: TenantId) -> int:
+        """Erase who people were in visits long over, though the record may not have been told everything; how many people."""
+        async with db.tenant(tenant) as tx:
+            return await self._visits.erase_persons_before(tx, self._clock.now() - KEPT_AT_MOST)
+
+    async def _end(self, tx: Tx, visit: Visit, connection: Connection | None) -> None:
+        """Look again inside the transaction: somebody may have come in meanwhile."""
+        now = await self._visits.get(tx, visit.id, lock=True)
+        if not now.over and self._over(now, connection):
+            await self._visits.end_for_all(tx, now.id, why="time")
+
+    def _over(self, visit: Visit, connection: Connection | None) -> bool:
+        now = self._clock.now()
+        if any(person.state is PersonState.CONNECTED for person in visit.people):
+            return False
+        if visit.starts_at is None or connection is None:
+            began = visit.starts_at or visit.opened_at or visit.created_at
+            return began is not None and now - began > AD_HOC
+        window = join_window(visit, now, early_minutes=connection.join_early_minutes, late_minutes=connection.join_late_minutes)
+        return window.state is WindowState.OVER

@@ -1,0 +1,1 @@
+"""Organisations, their departments, and their connections to electronic health records."""

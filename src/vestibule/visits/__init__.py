@@ -1,0 +1,1 @@
+"""The visit, its people, its events, and the pages that show them."""

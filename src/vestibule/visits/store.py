@@ -1,0 +1,383 @@
+"""The SQL of visits. Every method takes the tenant first and names it in its statement, though row-level security stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, TenantId, VisitId
+from vestibule.platform.db import Tx
+from vestibule.visits.model import EventKind, Identifier, PersonRole, VisitEvent
+
+Row: TypeAlias = Any  # an asyncpg Record, or a mapping that reads like one
+
+_VISIT = (
+    "id, tenant_id, connection_id, department_id, state, seq, starts_at, ends_at, created_at, opened_at, ended_at, met_at,"
+    " outcome, outcome_by_person, merged_into"
+)
+_PERSON = (
+    "id, visit_id, role, state, since, arrived_at, connected_at, person_type, person_sealed, person_key, door_key, name_sealed,"
+    " checks::text as checks, same_as"
+)
+_LINK = "id, visit_id, role, made_by, made_at, expires_at, revoked_at"
+_json = msgspec.json.Encoder()
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON, as bound to a jsonb parameter."""
+    return _json.encode(value).decode()
+
+
+class VisitStore:
+    """Visits, the people in them, and their events."""
+
+    # ------------------------------------------------------------------ visits
+
+    async def find(self, tenant: TenantId, tx: Tx, visit: VisitId, *, lock: bool = False) -> Row | None:
+        """One visit's row; with `lock`, nobody else steps it until the transaction ends."""
+        return await tx.fetchrow(
+            f"select {_VISIT} from visits where tenant_id = $1 and id = $2{' for update' if lock else ''}", tenant, visit
+        )
+
+    async def find_day(self, tenant: TenantId, tx: Tx, department: DepartmentId | None, begin: datetime, end: datetime) -> list[Row]:
+        """A department's visits between two times, and those still open from before; survivors of merges only."""
+        return list(
+            await tx.fetch(
+                f"select {_VISIT} from visits where tenant_id = $1 and department_id is not distinct from $2 and merged_into is null"
+                " and coalesce(starts_at, created_at) < $4 and (coalesce(starts_at, created_at) >= $3 or state = 'open')"
+                " order by coalesce(starts_at, created_at), id limit 500",
+                tenant,
+                department,
+                begin,
+                end,
+            )
+        )
+
+    async def find_unfinished(self, tenant: TenantId, tx: Tx, before: datetime, limit: int) -> list[Row]:
+        """Visits neither ended nor cancelled whose time (or, without an appointment, whose beginning) lies before; oldest first."""
+        return list(
+            await tx.fetch(
+                f"select {_VISIT} from visits where tenant_id = $1 and state in ('scheduled', 'open') and merged_into is null"
+                " and coalesce(starts_at, opened_at, created_at) < $2 order by coalesce(starts_at, opened_at, created_at), id limit $3",
+                tenant,
+                before,
+                limit,
+            )
+        )
+
+    async def insert(
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        visit: VisitId,
+        *,
+        connection: ConnectionId | None,
+        department: DepartmentId | None,
+        starts_at: datetime | None,
+        ends_at: datetime | None,
+        at: datetime,
+    ) -> None:
+        """A new visit, without events yet."""
+        await tx.execute(
+            "insert into visits (tenant_id, id, connection_id, department_id, starts_at, ends_at, created_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7)",
+            tenant,
+            visit,
+            connection,
+            department,
+            starts_at,
+            ends_at,
+            at,
+        )
+
+    async def change(self, tenant: TenantId, tx: Tx, visit: VisitId, **columns: Any) -> None:
+        """Set columns of a visit; their names are the program's own."""
+        sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, start=3))
+        await tx.execute(f"update visits set {sets} where tenant_id = $1 and id = $2", tenant, visit, *columns.values())
+
+    # ------------------------------------------------------------------ identifiers
+
+    async def lock_identifiers(self, tenant: TenantId, tx: Tx, identifiers: Sequence[Identifier]) -> None:
+        """Let nobody else look for these until the transaction ends; in one order, so that two launches never wait for each other."""
+        keys = sorted({f"{tenant}|{i.connection}|{i.system}|{i.value}" for i in identifiers})
+        await tx.execute(
+            "select pg_advisory_xact_lock(hashtextextended(k, 0)) from unnest($1::text[]) with ordinality as t(k, n) order by n", keys
+        )
+
+    async def find_by_identifiers(self, tenant: TenantId, tx: Tx, identifiers: Sequence[Identifier]) -> list[VisitId]:
+        """The visits that carry any of them, the oldest first."""
+        rows = await tx.fetch(
+            "select distinct v.id, v.created_at from unnest($2::uuid[], $3::text[], $4::text[]) as t(c, s, n)"
+            " join visit_identifiers i on i.tenant_id = $1 and i.connection_id = t.c and i.system = t.s and i.value = t.n"
+            " join visits v on v.tenant_id = $1 and v.id = i.visit_id order by v.created_at, v.id",
+            tenant,
+            [i.connection for i in identifiers],
+            [i.system for i in identifiers],
+            [i.value for i in identifiers],
+        )
+        return [VisitId(r["id"]) for r in rows]
+
+    async def add_identifiers(self, tenant: TenantId, tx: Tx, visit: VisitId, identifiers: Sequence[Identifier]) -> None:
+        """Let these lead to this visit; one that leads to another visit already is left alone."""
+        await tx.execute(
+            "insert into visit_identifiers (tenant_id, connection_id, system, value, visit_id)"
+            " select $1, c, s, v, $5 from unnest($2::uuid[], $3::text[], $4::text[]) as t(c, s, v) on conflict do nothing",
+            tenant,
+            [i.connection for i in identifiers],
+            [i.system for i in identifiers],
+            [i.value for i in identifiers],
+            visit,
+        )
+
+    async def identifiers(self, tenant: TenantId, tx: Tx, visit: VisitId) -> list[Identifier]:
+        """Every name the outside world has for it."""
+        rows = await tx.fetch(
+            "select connection_id, system, value from visit_identifiers where tenant_id = $1 and visit_id = $2"
+            " order by connection_id, system, value",
+            tenant,
+            visit,
+        )
+        return [Identifier(ConnectionId(r["connection_id"]), r["system"], r["value"]) for r in rows]
+
+    async def move_to(self, tenant: TenantId, tx: Tx, loser: VisitId, survivor: VisitId) -> None:
+        """Let identifiers, people, links, presence and earlier mergers of one visit belong to another."""
+        for table in ("visit_identifiers", "participants", "visit_links", "presence"):
+            await tx.execute(f"update {table} set visit_id = $3 where tenant_id = $1 and visit_id = $2", tenant, loser, survivor)
+        await tx.execute(
+            "update visits set merged_into = $3 where tenant_id = $1 and (merged_into = $2 or id = $2)", tenant, loser, survivor
+        )
+
+    # ------------------------------------------------------------------ people
+
+    async def people(self, tenant: TenantId, tx: Tx, visits: Sequence[VisitId]) -> list[Row]:
+        """Everybody in these visits, in the order in which they were added; aliases included."""
+        return list(
+            await tx.fetch(
+                f"select {_PERSON} from participants where tenant_id = $1 and visit_id = any($2::uuid[]) order by visit_id, id",
+                tenant,
+                list(visits),
+            )
+        )
+
+    async def insert_person(
+        self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId, *, role: PersonRole, at: datetime, **columns: Any
+    ) -> None:
+        """Somebody new in a visit, expected; column names are the program's own."""
+        names = "".join(f", {name}" for name in columns)
+        values = "".join(f", ${n}" for n in range(6, 6 + len(columns)))
+        await tx.execute(
+            f"insert into participants (tenant_id, id, visit_id, role, since{names}) values ($1, $2, $3, $4, $5{values})",
+            tenant,
+            participant,
+            visit,
+            role,
+            at,
+            *columns.values(),
+        )
+
+    async def change_person(self, tenant: TenantId, tx: Tx, participant: ParticipantId, **columns: Any) -> None:
+        """Set columns of a participant; their names are the program's own."""
+        sets = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, start=3))
+        await tx.execute(f"update participants set {sets} where tenant_id = $1 and id = $2", tenant, participant, *columns.values())
+
+    async def alias(self, tenant: TenantId, tx: Tx, goes: ParticipantId, stays: ParticipantId) -> None:
+        """One participant turned out to be another; whoever was taken for the first is the other too."""
+        await tx.execute(
+            "update participants set same_as = $3, name_sealed = null where tenant_id = $1 and (id = $2 or same_as = $2)",
+            tenant,
+            goes,
+            stays,
+        )
+
+    async def erase_names(self, tenant: TenantId, tx: Tx, visit: VisitId) -> None:
+        """Forget what people called themselves."""
+        await tx.execute("update participants set name_sealed = null where tenant_id = $1 and visit_id = $2", tenant, visit)
+
+    async def erase_persons(self, tenant: TenantId, tx: Tx, visit: VisitId) -> None:
+        """Forget who people are to the record."""
+        await tx.execute(
+            "update participants set person_sealed = null, person_key = null, name_sealed = null where tenant_id = $1 and visit_id = $2",
+            tenant,
+            visit,
+        )
+
+    async def erase_persons_before(self, tenant: TenantId, tx: Tx, before: datetime) -> int:
+        """Forget who people were in visits that were over by then, whatever is still owed; how many people."""
+        done = await tx.execute(
+            "update participants p set person_sealed = null, person_key = null, name_sealed = null from visits v"
+            " where p.tenant_id = $1 and v.tenant_id = $1 and v.id = p.visit_id and v.ended_at <= $2"
+            " and (p.person_sealed is not null or p.person_key is not null or p.name_sealed is not null)",
+            tenant,
+            before,
+        )
+        return int(done.rsplit(" ", 1)[1])
+
+    # ------------------------------------------------------------------ events
+
+    async def append(
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        visit: VisitId,
+        *,
+        at: datetime,
+        kind: EventKind,
+        participant: ParticipantId | None,
+        body: Mapping[str, Any],
+        columns: Mapping[str, Any],
+    ) -> int:
+        """The next row of the list, and the visit's columns that it changes; returns its number.
+
+        The visit's row lock makes the numbers 1, 2, 3 ... without gaps. Column names are the program's own.
+        """
+        sets = "".join(f", {name} = ${n}" for n, name in enumerate(columns, start=7))
+        return int(
+            await tx.fetchval(
+                f"with v as (update visits set seq = seq + 1{sets} where tenant_id = $1 and id = $2 returning seq)"
+                " insert into visit_events (tenant_id, visit_id, seq, at, kind, participant_id, body)"
+                " select $1, $2, v.seq, $3, $4, $5, $6::jsonb from v returning seq",
+                tenant,
+                visit,
+                at,
+                kind,
+                participant,
+                to_json(body),
+                *columns.values(),
+            )
+        )
+
+    async def events(self, tenant: TenantId, tx: Tx, visit: VisitId, *, after: int = 0, limit: int = 1000) -> list[VisitEvent]:
+        """The list from a number on."""
+        rows = await tx.fetch(
+            "select seq, at, kind, participant_id, body::text as body from visit_events"
+            " where tenant_id = $1 and visit_id = $2 and seq > $3 order by seq limit $4",
+            tenant,
+            visit,
+            after,
+            limit,
+        )
+        return [_event(tenant, visit, r) for r in rows]
+
+
+class LinkStore:
+    """Short links into visits; only the hash of a code is kept."""
+
+    async def insert(
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        visit: VisitId,
+        *,
+        link: UUID,
+        code_hash: bytes,
+        role: PersonRole,
+        made_by: ParticipantId | None,
+        at: datetime,
+        expires_at: datetime,
+    ) -> None:
+        """A new link."""
+        await tx.execute(
+            "insert into visit_links (tenant_id, id, visit_id, code_hash, role, made_by, made_at, expires_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            tenant,
+            link,
+            visit,
+            code_hash,
+            role,
+            made_by,
+            at,
+            expires_at,
+        )
+
+    async def whose(self, tx: Tx, code_hash: bytes) -> TenantId | None:
+        """The tenant of a link, in a transaction without one."""
+        found: UUID | None = await tx.fetchval("select whose_link($1)", code_hash)
+        return None if found is None else TenantId(found)
+
+    async def find(self, tenant: TenantId, tx: Tx, code_hash: bytes) -> Row | None:
+        """The link of that code."""
+        return await tx.fetchrow(f"select {_LINK} from visit_links where tenant_id = $1 and code_hash = $2", tenant, code_hash)
+
+    async def of_visit(self, tenant: TenantId, tx: Tx, visit: VisitId) -> list[Row]:
+        """The links of a visit, the newest first."""
+        return list(
+            await tx.fetch(f"select {_LINK} from visit_links where tenant_id = $1 and visit_id = $2 order by made_at desc", tenant, visit)
+        )
+
+    async def revoke(self, tenant: TenantId, tx: Tx, visit: VisitId, link: UUID, at: datetime) -> bool:
+        """Close a link; False when it was closed, or is not there."""
+        done = await tx.fetchval(
+            "update visit_links set revoked_at = $4 where tenant_id = $1 and visit_id = $2 and id = $3 and revoked_at is null"
+            " returning true",
+            tenant,
+            visit,
+            link,
+            at,
+        )
+        return bool(done)
+
+
+class PresenceStore:
+    """Who holds whose socket, and until when that may be believed without hearing again."""
+
+    async def hold(self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId, *, holder: str, until: datetime) -> None:
+        """This holder has them now; whoever had them before has not."""
+        await tx.execute(
+            "insert into presence (tenant_id, participant_id, visit_id, holder, until) values ($1, $2, $3, $4, $5)"
+            " on conflict (tenant_id, participant_id) do update set visit_id = $3, holder = $4, until = $5",
+            tenant,
+            participant,
+            visit,
+            holder,
+            until,
+        )
+
+    async def renew(self, tenant: TenantId, tx: Tx, holders: Mapping[ParticipantId, str], until: datetime) -> list[ParticipantId]:
+        """Those still held by who says so; whom the answer leaves out has been taken over or let go."""
+        rows = await tx.fetch(
+            "update presence p set until = $4 from unnest($2::uuid[], $3::text[]) as t(who, holder)"
+            " where p.tenant_id = $1 and p.participant_id = t.who and p.holder = t.holder returning p.participant_id",
+            tenant,
+            list(holders.keys()),
+            list(holders.values()),
+            until,
+        )
+        return [ParticipantId(r["participant_id"]) for r in rows]
+
+    async def holder(self, tenant: TenantId, tx: Tx, participant: ParticipantId) -> str | None:
+        """Who has them, if anyone."""
+        found: str | None = await tx.fetchval(
+            "select holder from presence where tenant_id = $1 and participant_id = $2", tenant, participant
+        )
+        return found
+
+    async def release(self, tenant: TenantId, tx: Tx, participant: ParticipantId, *, expired_by: datetime | None = None) -> bool:
+        """Let go; with `expired_by` only when the promise had run out by then. False when nothing was held."""
+        done = await tx.fetchval(
+            "delete from presence where tenant_id = $1 and participant_id = $2 and ($3::timestamptz is null or until < $3) returning true",
+            tenant,
+            participant,
+            expired_by,
+        )
+        return bool(done)
+
+    async def release_all(self, tenant: TenantId, tx: Tx, visit: VisitId) -> None:
+        """The visit is over."""
+        await tx.execute("delete from presence where tenant_id = $1 and visit_id = $2", tenant, visit)
+
+    async def expired(self, tx: Tx, at: datetime, at_most: int) -> list[tuple[TenantId, VisitId, ParticipantId]]:
+        """Of every tenant, for the dispatcher: promises that have run out."""
+        rows = await tx.fetch(
+            "select tenant_id, visit_id, participant_id from presence where until < $1 order by until limit $2", at, at_most
+        )
+        return [(TenantId(r["tenant_id"]), VisitId(r["visit_id"]), ParticipantId(r["participant_id"])) for r in rows]
+
+
+def _event(tenant: TenantId, visit: VisitId, row: Row) -> VisitEvent:
+    who: UUID | None = row["participant_id"]
+    body = msgspec.json.decode(row["body"])
+    return VisitEvent(tenant, visit, row["seq"], row["at"], EventKind(row["kind"]), None if who is None else ParticipantId(who), body)

@@ -1,0 +1,181 @@
+"""What codes are called: states, roles, ready-made messages, events. In the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vestibule.kit.ids import ParticipantId
+from vestibule.platform.web.i18n import gettext as _
+from vestibule.visits.model import EventKind, Outcome, Participant, PersonRole, PersonState, Visit, VisitEvent, VisitState
+
+_K = EventKind
+
+
+def message_text(code: str) -> str:
+    """One of the clinic's ready-made sentences."""
+    return messages().get(code, "")
+
+
+def messages() -> dict[str, str]:
+    """All of them, in the order in which they are offered."""
+    return {
+        "almost_ready": _("We are almost ready for you."),
+        "running_late_5": _("We are running about 5 minutes late. Thank you for waiting."),
+        "running_late_15": _("We are running about 15 minutes late. Thank you for waiting."),
+        "check_camera": _("Please check your camera and microphone."),
+        "call_us": _("Please call the clinic."),
+        "thank_you": _("Thank you for your patience."),
+    }
+
+
+def role_text(role: PersonRole) -> str:
+    """What somebody is in a visit."""
+    return {
+        PersonRole.PROVIDER: _("Clinician"),
+        PersonRole.PATIENT: _("Patient"),
+        PersonRole.INTERPRETER: _("Interpreter"),
+        PersonRole.FAMILY: _("Family"),
+        PersonRole.GUEST: _("Guest"),
+    }[role]
+
+
+def invitable() -> list[tuple[str, str]]:
+    """Whom a clinician can invite by a link."""
+    return [(role.value, role_text(role)) for role in (PersonRole.PATIENT, PersonRole.INTERPRETER, PersonRole.FAMILY, PersonRole.GUEST)]
+
+
+def person_text(state: PersonState) -> str:
+    """Where somebody stands, in a word or two."""
+    return {
+        PersonState.EXPECTED: _("Expected"),
+        PersonState.TESTING: _("Checking devices"),
+        PersonState.WAITING: _("Waiting"),
+        PersonState.HELD: _("On hold"),
+        PersonState.ADMITTED: _("Coming in"),
+        PersonState.CONNECTED: _("Connected"),
+        PersonState.DISCONNECTED: _("Connection lost"),
+        PersonState.LEFT: _("Left"),
+        PersonState.REMOVED: _("Removed"),
+    }[state]
+
+
+PILLS: Mapping[PersonState, str] = {
+    PersonState.WAITING: "wait",
+    PersonState.HELD: "wait",
+    PersonState.ADMITTED: "brand",
+    PersonState.CONNECTED: "good",
+    PersonState.DISCONNECTED: "bad",
+}
+
+
+def visit_text(state: VisitState) -> str:
+    """Where a visit stands."""
+    return {
+        VisitState.SCHEDULED: _("Scheduled"),
+        VisitState.OPEN: _("Open"),
+        VisitState.ENDED: _("Ended"),
+        VisitState.CANCELLED: _("Cancelled"),
+    }[state]
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """What became of a visit."""
+    return {
+        Outcome.COMPLETED: _("Completed"),
+        Outcome.NO_SHOW: _("Patient did not come"),
+        Outcome.UNDETERMINED: _("Not determined"),
+    }[outcome]
+
+
+def checks_text(checks: Mapping[str, str]) -> str:
+    """What somebody's device check said, for the clinician."""
+    if not checks:
+        return ""
+    camera, sound = checks.get("camera"), checks.get("microphone")
+    if camera == sound == "works":
+        return _("Camera and sound checked.")
+    if sound == "works":
+        return _("Sound checked, no camera.")
+    if camera == "works":
+        return _("Camera checked, no microphone.")
+    return _("No camera and no microphone.")
+
+
+def name_of(person: Participant | None) -> str:
+    """What somebody is called, or what they are when they have no name (any more)."""
+    if person is None:
+        return _("Somebody")
+    return person.name or role_text(person.role)
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """One line of "What happened".
+
+    Attributes:
+        told: `sent`, `failed`, or empty: whether the record has heard of it.
+    """
+
+    seq: int
+    at: datetime
+    text: str
+    told: str = ""
+
+
+def story(visit: Visit, events: Sequence[VisitEvent], *, me: ParticipantId | None) -> list[StoryLine]:
+    """What happened, in sentences, the latest last; what was sent to the record stands beside what it was about."""
+    told: dict[int, str] = {}
+    for event in events:
+        if event.kind in {_K.RECORD_TOLD, _K.RECORD_FAILED} and isinstance(event.body.get("of"), int):
+            told[event.body["of"]] = "sent" if event.kind is _K.RECORD_TOLD else "failed"
+    lines = ((event, sentence(visit, event, me=me)) for event in events)
+    return [StoryLine(e.seq, e.at, text, told.get(e.seq, "")) for e, text in lines if text]
+
+
+def sentence(visit: Visit, event: VisitEvent, *, me: ParticipantId | None) -> str:
+    """One event as a sentence; empty for what is not worth a line."""
+    if event.participant is not None and event.participant == me and event.kind in _MINE:
+        return _(_MINE[event.kind])
+    if event.kind in _THEIRS and event.participant is not None:
+        return _(_THEIRS[event.kind]) % {"name": name_of(visit.person(event.participant))}
+    if event.kind is _K.MESSAGED:
+        return _("Message to the waiting room: %(text)s") % {"text": message_text(str(event.body.get("message", "")))}
+    if event.kind is _K.ENDED and "outcome" in event.body:
+        return _("The visit ended: %(outcome)s") % {"outcome": outcome_text(Outcome(event.body["outcome"]))}
+    if event.kind is _K.OUTCOME_MARKED:
+        return _("Marked as: %(outcome)s") % {"outcome": outcome_text(Outcome(event.body["outcome"]))}
+    return _(_PLAIN[event.kind]) if event.kind in _PLAIN else ""
+
+
+def _n(text: str) -> str:
+    """Marks a text for the catalogue; it is translated where it is used."""
+    return text
+
+
+_MINE: Mapping[EventKind, str] = {
+    _K.ADMITTED: _n("You came in"),
+    _K.CONNECTED: _n("You connected"),
+    _K.DISCONNECTED: _n("You disconnected"),
+    _K.LEFT: _n("You left"),
+}
+_THEIRS: Mapping[EventKind, str] = {
+    _K.JOINED: _n("%(name)s opened the waiting room"),
+    _K.ARRIVED: _n("%(name)s arrived in the waiting room"),
+    _K.HELD: _n("%(name)s put on hold"),
+    _K.ADMITTED: _n("%(name)s admitted"),
+    _K.PUT_BACK: _n("%(name)s put back into the waiting room"),
+    _K.REMOVED: _n("%(name)s removed"),
+    _K.CONNECTED: _n("%(name)s connected"),
+    _K.DISCONNECTED: _n("%(name)s disconnected"),
+    _K.LEFT: _n("%(name)s left"),
+}
+_PLAIN: Mapping[EventKind, str] = {
+    _K.RESCHEDULED: _n("The visit was moved"),
+    _K.CANCELLED: _n("The visit was cancelled"),
+    _K.OPENED: _n("The visit opened"),
+    _K.MERGED: _n("Two entries of this visit became one"),
+    _K.LINK_MADE: _n("A link was made"),
+    _K.LINK_REVOKED: _n("A link was revoked"),
+}

@@ -1,0 +1,1 @@
+"""What the record is told: connects and disconnects, as effects."""

@@ -1,0 +1,156 @@
+"""What every test may ask for: a PostgreSQL of its own making, a migrated database fresh for the test, a tenant.
+
+VESTIBULE_TEST_PG=15 runs on Debian's PostgreSQL 15 instead of the bundled 18.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+
+from support.folders import quick_folder
+from vestibule.kit.ids import TenantId, new_id
+from vestibule.platform.db import Database, EmbeddedPostgres, migrate
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+_TEMPLATE = "vestibule_template"
+T = TypeVar("T")
+_numbers = itertools.count(1)
+# Data that a power cut may take is fine here; a test lives for milliseconds.
+_CHEAP = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "autovacuum": "off",
+    "max_wal_size": "128MB",
+}
+
+
+class ServerThread:
+    """An embedded server kept by an event loop of its own, because a test's loop ends with the test."""
+
+    def __init__(self, home: Path, binaries: Path | None) -> None:
+        self.server = EmbeddedPostgres(home, binaries=binaries, settings=_CHEAP)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="test-postgres", daemon=True)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def start(self) -> None:
+        self._thread.start()
+        self.run(self.server.start())
+        self.run(self._make_template())
+
+    def stop(self) -> None:
+        self.run(self.server.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _make_template(self) -> None:
+        await self._as_superuser(f"create database {_TEMPLATE} owner vestibule")
+        await migrate(self.server.url(_TEMPLATE))
+
+    async def _as_superuser(self, sql: str) -> None:
+        conn = await asyncpg.connect(self.server.url("postgres", superuser=True))
+        try:
+            await conn.execute(sql)
+        finally:
+            await conn.close()
+
+    async def fresh(self, *, template: str = _TEMPLATE) -> str:
+        """A new database's address."""
+        name = f"t{next(_numbers)}"
+        await self._as_superuser(f"create database {name} template {template} strategy file_copy owner vestibule")
+        return self.server.url(name)
+
+    async def drop(self, url: str) -> None:
+        """Its sessions, if a test left any, end with it."""
+        name = url.split("@/")[1].split("?", maxsplit=1)[0]
+        await self._as_superuser(f"drop database if exists {name} with (force)")
+
+
+def chosen_binaries() -> Path | None:
+    """The folder of the PostgreSQL programs to test on; None for the bundled ones."""
+    return DEBIAN_15 if os.environ.get("VESTIBULE_TEST_PG") == "15" else None
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[ServerThread]:
+    """A running server, one per test process."""
+    with quick_folder() as folder:
+        keeper = ServerThread(folder / "pg", chosen_binaries())
+        try:
+            keeper.start()
+            yield keeper
+        finally:
+            keeper.stop()
+
+
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """What tmp_path is, in memory where there is room: for whole database clusters."""
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+async def db_url(postgres: ServerThread) -> AsyncIterator[str]:
+    """The address, as the owner of the schema, of a migrated database fresh for this test."""
+    url = await postgres.fresh()
+    yield url
+    await postgres.drop(url)
+
+
+@pytest.fixture
+async def empty_url(postgres: ServerThread) -> AsyncIterator[str]:
+    """The address of a database without any schema."""
+    url = await postgres.fresh(template="template1")
+    yield url
+    await postgres.drop(url)
+
+
+@pytest.fixture
+async def db(db_url: str) -> AsyncIterator[Database]:
+    """A pool on a migrated database fresh for this test."""
+    database = await Database.open(db_url, min_size=1, max_size=10)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner(db_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the schema's owner, whom row-level security does not bind: the test's own eye."""
+    conn = await asyncpg.connect(db_url)
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture
+async def tenant(owner: asyncpg.Connection) -> TenantId:
+    """An organisation."""
+    return await add_tenant(owner, "Northfield Clinic")
+
+
+@pytest.fixture
+async def other_tenant(owner: asyncpg.Connection) -> TenantId:
+    """Another organisation, which must never be seen from the first."""
+    return await add_tenant(owner, "Southfield Clinic")
+
+
+async def add_tenant(owner: asyncpg.Connection, name: str) -> TenantId:
+    """Insert a tenant's row, where the schema has tenants already."""
+    tenant = TenantId(new_id())
+    if await owner.fetchval("select to_regclass('tenants')") is not None:
+        await owner.execute("insert into tenants (id, name) values ($1, $2)", tenant, name)
+    return tenant

@@ -1,0 +1,116 @@
+"""The screens in a real browser: the frame, a second patient in it, live columns, and accessibility on every page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from practice.live import PROVIDER
+from practice.server import Running, start
+from support.chromium import EXECUTABLE
+
+pytestmark = pytest.mark.journey
+PAGES = ["/", "/ehr/19", "/ehr/19/visit/{csn}", "/portal", "/portal/{patient}", "/desk", "/desk/trouble", "/desk/setup", "/desk/people"]
+PAGES += ["/desk/edit/appointments/new", "/desk/edit/settings/all", "/nothing-of-the-kind/../portal/nobody"]
+
+
+@pytest.fixture
+async def hospital() -> AsyncIterator[Running]:
+    """A hospital whose buttons open a page that shows the launch it got, on another origin."""
+
+    async def launched(request: web.Request) -> web.Response:
+        return web.Response(
+            text=f"<!doctype html><html lang=en><title>Visit</title><main><h1>{request.query['launch']}</h1></main>",
+            content_type="text/html",
+        )
+
+    app = web.Application()
+    app.add_routes([web.get("/launch", launched)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/launch"
+    running = await start()
+    running.setup(launches=[{"key": "provider", "url": url}, {"key": "patient", "url": url}])
+    yield running
+    await running.stop()
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
+        yield opened
+        await opened.close()
+
+
+async def shown(page: Page) -> str:
+    heading = page.frame_locator("#visit-frame").locator("h1")
+    await heading.wait_for()
+    return await heading.inner_text()
+
+
+async def test_a_second_patient_opens_in_the_same_frame_with_a_launch_of_their_own(hospital: Running, browser: Browser) -> None:
+    page = await browser.new_page()
+    await page.goto(f"{hospital.url}/ehr/19")
+    await page.get_by_role("link", name="Begin virtual visit with Amy Shaw").click()
+    first = await shown(page)
+    await expect(page.locator("#story h1")).to_have_text("Amy Shaw")
+    await page.get_by_role("button", name="Lopez-Vega, Maria").click()
+    await expect(page.frame_locator("#visit-frame").locator("h1")).not_to_have_text(first)
+    await expect(page.locator("#story h1")).to_have_text("Maria Lopez-Vega")
+    launches = hospital.ledger("launch")
+    assert [e["csn"] for e in launches] == [hospital.hospital.book.appointments[i].csn for i in (2, 3)]
+
+
+async def test_the_schedule_and_the_ledger_follow_what_happens(hospital: Running, browser: Browser) -> None:
+    visit = hospital.hospital.book.appointments[2]
+    schedule, ledger = await browser.new_page(), await browser.new_page()
+    await schedule.goto(f"{hospital.url}/ehr/19")
+    await ledger.goto(f"{hospital.url}/desk")
+    row = schedule.locator("tr", has_text="Shaw, Amy")
+    await expect(row.locator(".live")).to_contain_text("Not connected")
+    await schedule.wait_for_load_state("networkidle")
+    told: dict[str, Any] = {"visit": visit.id, "type": PROVIDER, "person": visit.practitioner, "connected": True}
+    entry = hospital.hospital.ledger.append(
+        {"kind": "status", "status": 200, "outcome": "ok", "params": {"ConnectionStatus": "1"}, "applied": told}
+    )
+    hospital.hospital.live.tell(**told, at=entry["at"])
+    await expect(row.locator(".live")).to_contain_text("Clinician connected")
+    await expect(ledger.locator("table.ledger")).to_contain_text("connected")
+
+
+async def test_the_patients_button_opens_a_tab_of_its_own(hospital: Running, browser: Browser) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{hospital.url}/portal/Z4575")
+    async with context.expect_page() as opening:
+        await page.get_by_role("button", name="Begin virtual visit", exact=True).click()
+    tab = await opening.value
+    await expect(tab.locator("h1")).not_to_be_empty()
+    assert tab.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+async def test_every_page_is_accessible_and_fits(hospital: Running, browser: Browser, width: int, scheme: Any) -> None:
+    context = await browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = await context.new_page()
+    problems: list[str] = []
+    for path in PAGES:
+        visit = hospital.hospital.book.appointments[2]
+        await page.goto(hospital.url + path.format(csn=visit.csn, patient="Z4575"))
+        if "visit" in path:
+            await shown(page)
+        results = await Axe().run(page)
+        problems += [
+            f"{path}: {v['id']} {v['nodes'][0]['target']} {v['nodes'][0]['failureSummary']}" for v in results.response["violations"]
+        ]
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            problems.append(f"{path}: wider than the window")
+    assert not problems, "\n".join(problems)

@@ -1,0 +1,101 @@
+"""`make tour`: play the first visit in headless Chromium and leave a picture of each step in var/tour/.
+
+The pictures in docs/tutorial/images are made by `make tour` too: copy the ones the tutorial shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+from rich.console import Console
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+
+from support.chromium import chromium, person  # noqa: E402  the path is made first
+from support.first_visit import Booking, Clinician, Patient, book, everything, sees_moving_pictures, told  # noqa: E402
+from vestibule.demo import Demo  # noqa: E402
+
+TOUR = ROOT / "var" / "tour"
+console = Console()
+_numbers = itertools.count(1)
+
+
+async def picture(page: Page, name: str, says: str) -> None:
+    """One step: what the window looks like now."""
+    number = next(_numbers)
+    await page.screenshot(path=TOUR / f"{number:02}-{name}.png")
+    console.print(f"  {number:02} {says}", highlight=False)
+
+
+async def play(demo: Demo) -> None:
+    """The whole visit."""
+    booking = book(demo, "Ellison", "Nora")
+    async with chromium() as browser, person(browser) as desk, person(browser, phone=True) as hand, person(browser) as analyst:
+        clinician, patient = Clinician(desk, demo), Patient(hand, demo)
+        await desk.goto(demo.start)
+        await picture(desk, "start", "The guided start page.")
+        await come(clinician, patient, booking)
+        await clinician.admit()
+        await sees_moving_pictures(patient.page)
+        await sees_moving_pictures(await clinician.inside())
+        await expect(clinician.story).to_contain_text("Sent to record")
+        await picture(desk, "console-in-visit", "Both see each other; the record has been told.")
+        await picture(patient.page, "patient-in-visit", "The patient's telephone.")
+        await finish(clinician, patient, booking)
+        await analyst.goto(f"{demo.practice}/desk")
+        await picture(analyst, "ledger", "The record's own ledger: every connect and disconnect, once, in order.")
+        await analyst.goto(demo.operator)
+        await picture(analyst, "operator", "The operator's page shows the other end.")
+
+
+async def come(clinician: Clinician, patient: Patient, booking: Booking) -> None:
+    """Both arrive."""
+    await clinician.open_schedule(booking)
+    await picture(clinician.page, "schedule", "The clinician's schedule in the record.")
+    await clinician.begin(booking)
+    await picture(clinician.page, "confirm", "Whom the clinician is about to join.")
+    await clinician.join()
+    await patient.open_portal(booking)
+    await picture(patient.portal, "portal", "The patient's portal.")
+    await patient.begin()
+    await picture(patient.page, "patient-name", "The patient's first page.")
+    await patient.say_name()
+    await patient.check_devices()
+    await picture(patient.page, "patient-check", "Camera, microphone and speaker.")
+    await patient.wait()
+    await picture(patient.page, "patient-waiting", "The waiting room. Nobody sees or hears the patient yet.")
+    await expect(clinician.frame.locator("#at-alert")).to_contain_text("is waiting")
+    await picture(clinician.page, "console-arrived", "The console: somebody is waiting.")
+
+
+async def finish(clinician: Clinician, patient: Patient, booking: Booking) -> None:
+    """The end for everybody."""
+    await clinician.end_for_all()
+    await expect(patient.page.get_by_role("heading", name="Your visit has ended")).to_be_visible()
+    await told(clinician.demo, booking, 4)
+    await picture(clinician.page, "console-ended", "What became of it.")
+    await picture(patient.page, "patient-ended", "Camera and microphone are off.")
+    await clinician.frame.locator("a[href$='/board']:visible").first.click()
+    await expect(clinician.frame.get_by_role("heading", level=1)).to_be_visible()
+    await picture(clinician.page, "board", "The department's day.")
+
+
+async def main() -> None:
+    """Start everything, play, stop everything."""
+    shutil.rmtree(TOUR, ignore_errors=True)
+    TOUR.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="vst-tour-") as folder:
+        async with everything(Path(folder), 28080) as demo:
+            await play(demo)
+    console.print(f"\n  Pictures are in {TOUR.relative_to(ROOT)}/", highlight=False)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
