@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 import time
 from typing import NewType
 from uuid import UUID
@@ -19,14 +20,26 @@ EffectId = NewType("EffectId", UUID)
 
 # 32 symbols without I, L, O, U: read over a telephone without mistakes (Crockford's alphabet).
 _SPOKEN = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TICKS = 1 << 12  # the twelve bits behind a UUID's milliseconds
+_last_tick = [0]
+_ticking = threading.Lock()
 
 
 def new_id() -> UUID:
-    """A UUID version 7 (RFC 9562 5.7): ordered by time, so that indexes grow at one end. PostgreSQL 15 has no uuidv7()."""
-    ms = time.time_ns() // 1_000_000
-    rand = int.from_bytes(os.urandom(10), "big")
-    value = (ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (rand >> 68) << 64 | 0b10 << 62 | (rand & 0x3FFF_FFFF_FFFF_FFFF)
+    """A UUID version 7 (RFC 9562 5.7, 6.2 method 3): ordered by time, so that indexes grow at one end. PostgreSQL 15 has no uuidv7().
+
+    Those made by one process are in strict order, however fast it makes them and whatever its clock does.
+    """
+    ms, tick = divmod(_next_tick(), _TICKS)
+    value = ms << 80 | 0x7 << 76 | tick << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
+
+
+def _next_tick() -> int:
+    """Now, in 4096ths of a millisecond since 1970; later than whatever was said before."""
+    with _ticking:
+        _last_tick[0] = max(_last_tick[0] + 1, time.time_ns() * _TICKS // 1_000_000)
+        return _last_tick[0]
 
 
 def new_secret(nbytes: int = 24) -> str:
