@@ -102,7 +102,7 @@ def migrate() -> None:
 @app.command()
 def doctor() -> None:
     """Check this installation: settings, database, keys, addresses, every EHR connection; each finding with cause and remedy."""
-    from vestibule.doctor import examine
+    from vestibule.installation import examine
 
     with console.status("Examining ..."):
         findings = _run(examine(_settings()))

@@ -7,7 +7,7 @@ import pytest
 
 from practice.server import start
 from vestibule.connections import apply_connections, list_connections
-from vestibule.doctor import examine
+from vestibule.installation import examine
 from vestibule.errors import BadInput
 from vestibule.settings import Settings, load
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, SessionId, TenantId, VisitId
+from vestibule.kit.ids import ConnectionId, DepartmentId, MemberId, ParticipantId, SessionId, TenantId, TokenId, VisitId
 
 
 class Role(StrEnum):
@@ -15,6 +15,19 @@ class Role(StrEnum):
     PATIENT = "patient"
     GUEST = "guest"
     OPERATOR = "operator"
+    STAFF = "staff"
+
+
+class StaffRole(StrEnum):
+    """What a member of an organisation may do in the portal. A member has any number of roles."""
+
+    ADMINISTRATOR = "administrator"
+    APPROVER = "approver"
+    CLINICIAN = "clinician"
+    CARE_TEAM = "care_team"
+    REPORTS_READER = "reports_reader"
+    AUDITOR = "auditor"
+    INTEGRATION_ENGINEER = "integration_engineer"
 
 
 STAFF = frozenset({Role.CLINICIAN})
@@ -32,7 +45,8 @@ class Principal:
         connection: through which EHR connection they came.
         department: whose board staff may see.
         framed: True while the page lives in an EHR's frame (it decides where the room opens).
-        launch: the launch attempt it began with; ties the audit story together.
+        member: the person of the organisation who signed in; only sessions of role STAFF have one.
+        roles: what that person may do in the portal.
     """
 
     session: SessionId
@@ -43,3 +57,14 @@ class Principal:
     connection: ConnectionId | None = None
     department: DepartmentId | None = None
     framed: bool = False
+    member: MemberId | None = None
+    roles: frozenset[StaffRole] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program that has proved itself by a bearer token of an organisation."""
+
+    tenant: TenantId
+    token: TokenId
+    roles: frozenset[StaffRole]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import threading
 import time
 from typing import NewType
 from uuid import UUID
@@ -17,12 +16,13 @@ VisitId = NewType("VisitId", UUID)
 ParticipantId = NewType("ParticipantId", UUID)
 SessionId = NewType("SessionId", UUID)
 EffectId = NewType("EffectId", UUID)
+MemberId = NewType("MemberId", UUID)
+TokenId = NewType("TokenId", UUID)
 
 # 32 symbols without I, L, O, U: read over a telephone without mistakes (Crockford's alphabet).
 _SPOKEN = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TICKS = 1 << 12  # the twelve bits behind a UUID's milliseconds
 _last_tick = [0]
-_ticking = threading.Lock()
 
 
 def new_id() -> UUID:
@@ -37,9 +37,8 @@ def new_id() -> UUID:
 
 def _next_tick() -> int:
     """Now, in 4096ths of a millisecond since 1970; later than whatever was said before."""
-    with _ticking:
-        _last_tick[0] = max(_last_tick[0] + 1, time.time_ns() * _TICKS // 1_000_000)
-        return _last_tick[0]
+    _last_tick[0] = tick = max(_last_tick[0] + 1, time.time_ns() * _TICKS // 1_000_000)
+    return tick
 
 
 def new_secret(nbytes: int = 24) -> str:

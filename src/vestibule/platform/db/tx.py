@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ class Tx:
         self._conn = conn
         self._notes: list[tuple[str, str]] = []
         self._after: list[Callable[[], None]] = []
+        self._last: list[Callable[[], Awaitable[None]]] = []
 
     async def execute(self, sql: str, *args: Any) -> str:
         """Run a statement; returns its status, e.g. `UPDATE 1`."""
@@ -60,8 +61,14 @@ class Tx:
             raise ValueError("too long for NOTIFY: send ids, not contents")
         self._notes.append((channel, payload))
 
+    def before_commit(self, fn: Callable[[], Awaitable[None]]) -> None:
+        """Run `fn` as the transaction's last statements: for locks that many want and that must be held for the shortest time."""
+        self._last.append(fn)
+
     async def flush(self) -> None:
-        """Called by `Database` before COMMIT: everything to tell, in one round trip."""
+        """Called by `Database` before COMMIT: what was put off to the end, then everything to tell, in one round trip."""
+        for fn in self._last:
+            await fn()
         if self._notes:
             channels, payloads = zip(*self._notes, strict=True)
             await self._conn.execute(

@@ -70,6 +70,38 @@ class _Session(Rule):
         state["principal"] = proof.principal
 
 
+_ANY_SESSION = _Session(())
+
+
+class _Staff(Rule):
+    def __init__(self, roles: Iterable[str]) -> None:
+        self.roles = frozenset(roles)
+        self.words = "session: staff" + (f" ({', '.join(sorted(self.roles))})" if self.roles else "")
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """A proved session of a member of the organisation who has one of our roles."""
+        await _ANY_SESSION.check(connection, config)
+        who = connection.scope["state"]["principal"]
+        if getattr(who, "member", None) is None or (self.roles and not self.roles & who.roles):
+            raise NotAllowed("role-not-allowed", "This page is not for you.", phase="session")
+
+
+class _Token(Rule):
+    def __init__(self, roles: Iterable[str]) -> None:
+        self.roles = frozenset(roles)
+        self.words = "token: " + (", ".join(sorted(self.roles)) or "any role")
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """A bearer token (RFC 6750 2.1) of an organisation, with one of our roles."""
+        scheme, _, said = connection.headers.get("authorization", "").partition(" ")
+        caller = await config.prove_token(said.strip()) if scheme.lower() == "bearer" and said else None
+        if caller is None:
+            raise NotSignedIn("token-missing", "A valid bearer token is needed.", phase="api")
+        connection.scope["state"]["principal"] = caller
+        if self.roles and not self.roles & caller.roles:
+            raise NotAllowed("role-not-allowed", "This token may not do that.", phase="api")
+
+
 class Access:
     """The rules a route may declare."""
 
@@ -80,6 +112,16 @@ class Access:
     def session(*roles: str) -> Rule:
         """A proved session with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`."""
         return _Session(roles)
+
+    @staticmethod
+    def staff(*roles: str) -> Rule:
+        """A signed-in member of the organisation with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`."""
+        return _Staff(roles)
+
+    @staticmethod
+    def token(*roles: str) -> Rule:
+        """A program with a bearer token that has one of `roles`. The route's path starts with `/api/`."""
+        return _Token(roles)
 
 
 async def guard(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -19,6 +19,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Scope
 
 from vestibule.kit.clock import Clock, SystemClock
+from vestibule.platform.audit import Actor, actor_from
 from vestibule.platform.web import assets as asset_routes
 from vestibule.platform.web import problems
 from vestibule.platform.web.access import Rule, guard
@@ -48,7 +49,7 @@ def build_app(
         RuntimeError: a route does not say who may use it.
     """
     every = [asset_routes.asset, asset_routes.favicon, asset_routes.robots, *routes]
-    names = {*services, "principal"}
+    names = {*services, "principal", "actor"}
     for route in every:
         mark(route, names)
     clock: Clock = services.get("clock", SystemClock())
@@ -56,7 +57,11 @@ def build_app(
     app = Litestar(
         route_handlers=[bind(route, services) for route in every],
         guards=[guard],
-        dependencies={"principal": Provide(_principal, sync_to_thread=False), **{name: _given(value) for name, value in services.items()}},
+        dependencies={
+            "principal": Provide(_principal, sync_to_thread=False),
+            "actor": Provide(_actor, sync_to_thread=False),
+            **{name: _given(value) for name, value in services.items()},
+        },
         exception_handlers={Exception: problems.response},
         lifespan=list(lifespan),
         state=State({"web": config, "assets": assets, "pages": Pages(config, assets), "services": dict(services)}),
@@ -97,6 +102,10 @@ def _principal(scope: Scope) -> Any:
     return scope["state"]["principal"]
 
 
+def _actor(scope: Scope) -> Actor:
+    return actor_from(scope["state"])
+
+
 def _handlers(app: Litestar) -> list[tuple[str, str, BaseRouteHandler]]:
     found: list[tuple[str, str, BaseRouteHandler]] = []
     for route in app.routes:
@@ -112,6 +121,9 @@ def _handlers(app: Litestar) -> list[tuple[str, str, BaseRouteHandler]]:
 
 
 def _refuse_open_doors(app: Litestar) -> None:
+    programs = [row for row in _handlers(app) if getattr(row[2].opt.get("access"), "words", "").startswith("token")]
+    if any(not path.startswith("/api/") for _, path, _ in programs):
+        raise RuntimeError("a route for programs starts with /api/")
     open_doors = [f"{methods} {path}" for methods, path, handler in _handlers(app) if not isinstance(handler.opt.get("access"), Rule)]
     if open_doors:
         raise RuntimeError(f"these routes do not say who may use them (access=Access....): {', '.join(open_doors)}")

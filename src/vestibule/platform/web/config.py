@@ -1,4 +1,4 @@
-"""What the web application needs to know; `wiring.py` fills it from the settings, tests fill it by hand."""
+"""What the web application needs to know; `wiring/` fills it from the settings, tests fill it by hand."""
 
 from __future__ import annotations
 
@@ -31,6 +31,29 @@ class Proof:
 Prover = Callable[[UUID, str | None], Awaitable[Proof]]
 
 
+# (a bearer token) -> the Caller it proves, or None.
+TokenProver = Callable[[str], Awaitable[Any | None]]
+
+
+async def no_caller(_token: str) -> None:
+    """Prove no program: what holds until wiring names the real prover."""
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """A line of the portal's menu.
+
+    Attributes:
+        path: below `/s/{session}/`, e.g. `connections`.
+        label: English; translated when shown.
+        roles: who sees it; empty means every member.
+    """
+
+    path: str
+    label: str
+    roles: frozenset[str] = frozenset()
+
+
 async def nobody(_sid: UUID, _value: str | None) -> Proof:
     """Prove nobody: what holds until wiring names the real prover."""
     return Proof()
@@ -43,6 +66,8 @@ class WebConfig:
     Attributes:
         origin: scheme, host and port under which browsers reach us, e.g. `https://visits.alder.example`. The Host header is never believed.
         prove: turns a session id and cookie into a Principal.
+        prove_token: turns a bearer token into a Caller.
+        nav: the portal's menu, in order.
         templates: folders holding Jinja templates, searched in order after our own.
         assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
         trusted_proxies: networks whose X-Forwarded-For is believed.
@@ -54,6 +79,8 @@ class WebConfig:
 
     origin: str
     prove: Prover = nobody
+    prove_token: TokenProver = no_caller
+    nav: Sequence[NavItem] = ()
     templates: Sequence[Path] = ()
     assets: Mapping[str, Path] = field(default_factory=dict)
     trusted_proxies: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ class Pages:
 
     def __init__(self, config: WebConfig, assets: Assets) -> None:
         self._support_phone = config.support_phone
+        self._items = config.nav
         self._env = Environment(
             loader=FileSystemLoader([WEB / "templates", *config.templates]),
             autoescape=True,
@@ -43,10 +44,18 @@ class Pages:
             "direction": i18n.direction(language),
             "reference": state["reference"],
             "principal": state.get("principal"),
+            "nav": self._nav(state.get("principal")),
             "support_phone": state.get("support_phone", self._support_phone),
             "brand": state.get("brand", "Vestibule"),
         }
         return self._env.get_template(template).render({**facts, **context})
+
+    def _nav(self, who: Any) -> list[tuple[str, str]]:
+        """The menu as this person sees it: (address, words); nothing for who is no member of staff."""
+        if getattr(who, "member", None) is None:
+            return []
+        mine = [item for item in self._items if not item.roles or item.roles & who.roles]
+        return [(f"/s/{who.session}/{item.path}", i18n.gettext(item.label)) for item in mine]
 
 
 def page(request: Any, template: str, *, status: int = 200, **context: Any) -> Response[Any]:

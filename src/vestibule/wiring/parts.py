@@ -1,0 +1,135 @@
+"""What every process is made of: doors opened in order, services on them."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from vestibule.adapters.ehr.epic.status import EpicStatus
+from vestibule.adapters.meetings.room.passes import RelayConfig
+from vestibule.adapters.meetings.room.service import RoomService
+from vestibule.errors import BadInput
+from vestibule.identity.service import Identity
+from vestibule.kit.clock import Clock, SystemClock
+from vestibule.kit.ids import new_id, random_bytes
+from vestibule.kit.secretbox import SecretBox
+from vestibule.platform.db import Bus, Database, Listener
+from vestibule.platform.effects import Effects
+from vestibule.platform.http import Call, Http
+from vestibule.platform.telemetry.metrics import OUTSIDE
+from vestibule.protocols.jose import SigningKey
+from vestibule.settings import Settings
+from vestibule.tenancy.model import Connection, Vendor
+from vestibule.tenancy.service import Tenancy
+from vestibule.visits.service import Visits
+from vestibule.writeback.ports import Record
+from vestibule.writeback.service import WriteBack
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a process is made of, opened and ready."""
+
+    settings: Settings
+    clock: Clock
+    box: SecretBox
+    db: Database
+    listener: Listener
+    bus: Bus
+    http: Http
+    tenancy: Tenancy
+    identity: Identity
+    visits: Visits
+    effects: Effects
+    records: dict[Vendor, Record]
+    writeback: WriteBack
+    room: RoomService
+
+
+def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
+    """The key ring from the settings, or the one kept in the data folder, made on first use.
+
+    Raises:
+        BadInput: `key-ring-wrong`, when a key is not `name:base64 of 32 bytes`; the key itself is not repeated.
+    """
+    return [_key(text) for text in settings.keys or [_own_key(settings.data)]]
+
+
+def _key(text: str) -> tuple[str, bytes]:
+    name, _, encoded = text.partition(":")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32 or not name:  # noqa: PLR2004  AES-256
+        raise BadInput("key-ring-wrong", "Each key in VESTIBULE_KEYS must be name:base64 of 32 bytes.", phase="settings.keys")
+    return name, key
+
+
+def _own_key(data: Path) -> str:
+    """The installation's own key; two processes starting at once agree on the one that was there first."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = data / "keys"
+    if not file.exists():
+        fresh = data / f"keys.{new_id()}"
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(f"k1:{base64.b64encode(random_bytes(32)).decode()}\n")
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return file.read_text(encoding="ascii").strip()
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
+    """Open every door, in order; close them in the reverse order."""
+    clock = SystemClock()
+    box = SecretBox(read_keys(settings))
+    db = await Database.open(database_url, max_size=settings.pool_size)
+    listener = Listener(database_url)
+    bus = Bus(db, listener)
+    loopback, networks = settings.allow_loopback_http, settings.allow_networks
+    http = Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+    idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
+    identity = Identity(clock, idle=idle, absolute=absolute)
+    identity.listen(listener)
+    visits = Visits(clock, box)
+    relay = RelayConfig(settings.stun_urls, settings.turn_urls, settings.turn_secret, settings.relay_only)
+    room = RoomService(
+        db=db, bus=bus, visits=visits, clock=clock, keyed_hash=box.keyed_hash, relay=relay, grace_seconds=settings.grace_seconds
+    )
+    try:
+        await listener.start()
+        tenancy, effects = Tenancy(clock, box), Effects()
+        records = _records(db, tenancy, http, clock, settings)
+        writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records)
+        visits.subscribers.append(writeback.on_event)
+        yield Parts(settings, clock, box, db, listener, bus, http, tenancy, identity, visits, effects, records, writeback, room)
+    finally:
+        await http.close()
+        await listener.stop()
+        await db.close()
+
+
+def _count_call(call: Call) -> None:
+    """A request to another system, for the metrics: our error's code, or the class of the answer's status."""
+    OUTSIDE.labels(call.phase, call.code or f"{(call.status or 0) // 100}xx").inc()
+
+
+def _records(db: Database, tenancy: Tenancy, http: Http, clock: Clock, settings: Settings) -> dict[Vendor, Record]:
+    """Who is told about connects and disconnects, by the connection's vendor."""
+
+    async def key(connection: Connection, algs: Sequence[str]) -> SigningKey:
+        async with db.tenant(connection.tenant) as tx:
+            return await tenancy.signing_key(tx, connection.id, algs)
+
+    return {Vendor.EPIC: EpicStatus(http, key, clock, loopback_http=settings.allow_loopback_http)}

@@ -1,0 +1,116 @@
+"""The web application: every feature's routes, the services their handlers ask for, its templates and assets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from litestar import Litestar
+
+from vestibule.adapters.meetings.room import routes as room_routes
+from vestibule.adapters.meetings.room.watch import RoomWatch
+from vestibule.identity import routes as identity_routes
+from vestibule.kit.ids import SessionId
+from vestibule.launch import routes as launch_routes
+from vestibule.launch.joining import Joining
+from vestibule.launch.record import RecordClient
+from vestibule.launch.service import Launches
+from vestibule.platform.health import routes as health_routes
+from vestibule.platform.health.pulse import Pulse
+from vestibule.platform.telemetry.metrics import SIGNALS, WATCHERS
+from vestibule.platform.web.app import build_app
+from vestibule.platform.web.config import Proof, WebConfig
+from vestibule.platform.web.limits import RATES
+from vestibule.platform.web.serve import serve
+from vestibule.settings import Settings
+from vestibule.visits import routes as visit_routes
+from vestibule.visits.feed import Feed
+from vestibule.wiring.parts import Parts, open_parts
+from vestibule.writeback import routes as writeback_routes
+
+VESTIBULE = Path(__file__).parents[1]
+
+
+async def serve_web(settings: Settings, database_url: str) -> None:
+    """Serve until told to stop."""
+    async with open_parts(settings, database_url) as parts, live(parts) as feed:
+        await serve(web_app(parts, feed), host=settings.host, port=settings.port)
+
+
+@asynccontextmanager
+async def live(parts: Parts) -> AsyncIterator[Feed]:
+    """What only a web process has: the live pages' feed, and the watch over the room's sockets."""
+    feed = Feed(parts.db, parts.visits, parts.clock)
+    feed.listen(parts.listener)
+    watch = RoomWatch(parts.room, bus=parts.bus, listener=parts.listener)
+    parts.identity.on_closed += [parts.room.session_closed, feed.hub.close_session]
+    await watch.start()
+    WATCHERS.set_function(lambda: feed.hub.watching)
+    SIGNALS.set_function(lambda: len(parts.room.hub))
+    try:
+        yield feed
+    finally:
+        await watch.stop()
+        await feed.hub.stop()
+
+
+def web_app(parts: Parts, feed: Feed) -> Litestar:
+    """The web application: every feature's routes on these parts."""
+    routes = [
+        *health_routes.ROUTES,
+        *identity_routes.ROUTES,
+        *launch_routes.ROUTES,
+        *visit_routes.ROUTES,
+        *room_routes.ROUTES,
+        *writeback_routes.ROUTES,
+    ]
+    return build_app(routes=routes, services={**_services(parts), "feed": feed}, config=_web_config(parts))
+
+
+def _services(parts: Parts) -> dict[str, object]:
+    """What handlers may ask for by name."""
+    record = RecordClient(parts.http, parts.clock, loopback_http=parts.settings.allow_loopback_http)
+    launches = Launches(
+        db=parts.db,
+        clock=parts.clock,
+        box=parts.box,
+        tenancy=parts.tenancy,
+        identity=parts.identity,
+        visits=parts.visits,
+        record=record,
+        origin=parts.settings.origin,
+    )
+    joining = Joining(db=parts.db, clock=parts.clock, tenancy=parts.tenancy, identity=parts.identity, visits=parts.visits)
+    return {
+        "clock": parts.clock,
+        "db": parts.db,
+        "tenancy": parts.tenancy,
+        "identity": parts.identity,
+        "visits": parts.visits,
+        "effects": parts.effects,
+        "writeback": parts.writeback,
+        "room": parts.room,
+        "meetings": parts.room,
+        "launches": launches,
+        "joining": joining,
+        "pulse": Pulse(parts.db, parts.listener, parts.clock),
+    }
+
+
+def _web_config(parts: Parts) -> WebConfig:
+    async def prove(sid: UUID, cookie: str | None) -> Proof:
+        return await parts.identity.proof(parts.db, SessionId(sid), cookie)
+
+    room = VESTIBULE / "adapters" / "meetings" / "room"
+    features = [VESTIBULE / name for name in ("launch", "visits", "writeback")]
+    return WebConfig(
+        origin=parts.settings.origin,
+        prove=prove,
+        templates=[folder / "templates" for folder in (*features, room)],
+        assets={folder.name: folder / "assets" for folder in (*features, room)},
+        trusted_proxies=parts.settings.trusted_proxies,
+        metrics_token=parts.settings.metrics_token,
+        rates=RATES if parts.settings.rate_limits else {},
+    )

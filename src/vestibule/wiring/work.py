@@ -1,0 +1,79 @@
+"""The worker: what carries out effects, and the chores nobody asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from vestibule.errors import VestibuleError
+from vestibule.launch.store import LaunchStore
+from vestibule.platform.effects import Worker
+from vestibule.platform.telemetry.logs import log
+from vestibule.platform.telemetry.metrics import EFFECTS
+from vestibule.retention.service import Retention
+from vestibule.settings import Settings
+from vestibule.wiring.parts import Parts, open_parts
+from vestibule.writeback.jobs import Teller
+from vestibule.writeback.model import KIND as EHR_STATUS
+
+_SLOW_CHORES_EVERY = 60.0  # seconds: names are erased that soon after a visit's time is over
+_KEEP_LAUNCHES = timedelta(days=90)  # the analyst's story of why somebody could not come in; it names nobody
+_CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soon after their lease
+
+
+async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+    """Carry out effects and keep house until told to stop."""
+    async with open_parts(settings, database_url) as parts:
+        worker = effect_worker(parts)
+        running = asyncio.create_task(worker.run())
+        chores = asyncio.create_task(keep_house(parts))
+        log.info("working")
+        await stop.wait()
+        chores.cancel()
+        await worker.stop()
+        await running
+
+
+def effect_worker(parts: Parts) -> Worker:
+    """What carries out effects: every kind has its handler here."""
+    teller = Teller(db=parts.db, visits=parts.visits, tenancy=parts.tenancy, writeback=parts.writeback, records=parts.records)
+    return Worker(
+        parts.db,
+        {EHR_STATUS: teller.handle},
+        parts.clock,
+        mourners={EHR_STATUS: teller.mourn},
+        listener=parts.listener,
+        concurrency=parts.settings.worker_concurrency,
+        meter=lambda event, kind, _: EFFECTS.labels(kind, event).inc(),
+    )
+
+
+async def keep_house(parts: Parts) -> None:
+    """What must happen though nobody asks: people of a killed node are disconnected, what is over is ended, what expired is forgotten."""
+    retention = Retention(visits=parts.visits, tenancy=parts.tenancy, clock=parts.clock)
+    slow = 0.0
+    while True:
+        await _chore("presence", parts.visits.presence.reap(parts.db))
+        if parts.clock.monotonic() >= slow:
+            slow = parts.clock.monotonic() + _SLOW_CHORES_EVERY
+            await _chore("retention", _tidy(parts, retention))
+        await asyncio.sleep(_CHORES_EVERY)
+
+
+async def _chore(name: str, work: Awaitable[object]) -> None:
+    """One chore; that it failed is said, and it is tried again at its next turn."""
+    try:
+        await work
+    except VestibuleError as error:
+        log.warning("chore-failed", step=name, code=error.code)
+
+
+async def _tidy(parts: Parts, retention: Retention) -> None:
+    """Each organisation in turn."""
+    for tenant in await parts.tenancy.tenants(parts.db):
+        await retention.end_overdue(parts.db, tenant)
+        await retention.forget(parts.db, tenant)
+        async with parts.db.tenant(tenant) as tx:
+            await parts.identity.sweep(tx)
+            await LaunchStore().forget(tenant, tx, parts.clock.now() - _KEEP_LAUNCHES)
