@@ -7,8 +7,8 @@ import pytest
 
 from practice.server import start
 from vestibule.connections import apply_connections, list_connections
-from vestibule.installation import examine
 from vestibule.errors import BadInput
+from vestibule.installation import examine
 from vestibule.settings import Settings, load
 
 FILE = {

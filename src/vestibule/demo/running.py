@@ -13,30 +13,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from aiohttp import web
 from rich.console import Console
 
-from vestibule.connections import ConnectionsFile, Described, Organisation, Place, apply_described, tenant_called
-from vestibule.errors import BadInput, Conflict, Unavailable, VestibuleError
+from vestibule.demo.doors import operator_door
+from vestibule.demo.introduce import introduce, jwks_url, tell_practice
+from vestibule.errors import Conflict, Unavailable, VestibuleError
 from vestibule.kit.exchange import Ask
-from vestibule.kit.ids import ConnectionId
 from vestibule.platform.db import EmbeddedPostgres, migrate
 from vestibule.platform.http import Http
 from vestibule.platform.telemetry.logs import configure
 from vestibule.processes import Family, free_port
-from vestibule.run import operator_ticket, stop_event
+from vestibule.run import stop_event
 from vestibule.settings import Settings, as_environment, inherited, load
-from vestibule.tenancy.model import ClientAuth, Environment, Vendor
 from vestibule.wiring import Parts, open_parts
 
-ORGANISATION = "Alder Clinic"
-_CONNECTION = "Practice hospital"
 _MARK = "vestibule-demo"  # a file that says: this folder is the demo's, and --reset may remove it
 _READY_SECONDS = 30.0
-# The client ids under which the practice hospital's apps are registered.
-_PROVIDER, _PATIENT, _BACKEND = "vestibule-provider", "vestibule-patient", "vestibule-backend"
 
 Report = Callable[[str], None]
 
@@ -123,13 +116,13 @@ async def running(data: Path, port: int, report: Report, *, extra_environment: d
         report("Opening the practice hospital ...")
         practice = await _start_practice(family, data, settings.port, environment)
         parts = await stack.enter_async_context(open_parts(settings, url))
-        await _introduce(parts, practice)
+        await introduce(parts, practice)
         report("Starting Vestibule ...")
         await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
         await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
         await _until_ready(parts, family, settings)
-        operator = await stack.enter_async_context(_operator_door(parts, settings.port + 2))
-        await _tell_practice(parts, practice, operator, await _jwks(parts))
+        operator = await stack.enter_async_context(operator_door(parts, settings.port + 2))
+        await tell_practice(parts, practice, operator, await jwks_url(parts))
         yield Demo(f"{practice}/", settings.origin, practice, operator, url, parts, family)
 
 
@@ -150,65 +143,6 @@ async def _start_practice(family: Family, data: Path, web_port: int, environment
     command = [sys.executable, "-m", "practice", "--port", str(free_port(web_port + 1)), "--data", str(data / "practice")]
     line = await family.start("practice", command, environment, read_first_line=True)
     return str(json.loads(line)["url"])
-
-
-async def _introduce(parts: Parts, practice: str) -> None:
-    """Register the practice hospital as an EHR connection, departments and all."""
-    book = await _ask(parts, Ask("GET", f"{practice}/setup", "demo.introduce"))
-    described = ConnectionsFile(
-        Organisation(ORGANISATION, "555-0134"),
-        [Place(one["name"], one["zone"], one["id"]) for one in book["departments"]],
-        [
-            Described(
-                _CONNECTION,
-                Vendor.EPIC,
-                Environment.TEST,
-                f"{practice}/interconnect/api/FHIR/R4",
-                frame_ancestors=(practice,),
-                provider_client_id=_PROVIDER,
-                patient_client_id=_PATIENT,
-                backend_client_id=_BACKEND,
-                client_auth=ClientAuth.PRIVATE_KEY_JWT,
-            )
-        ],
-    )
-    await apply_described(parts, described)
-
-
-async def _jwks(parts: Parts) -> str:
-    tenant = tenant_called(ORGANISATION)
-    async with parts.db.tenant(tenant) as tx:
-        connection: ConnectionId = next(one.id for one in await parts.tenancy.connections(tx) if one.name == _CONNECTION)
-    return f"{parts.settings.origin}/connections/{connection}/jwks.json"
-
-
-async def _tell_practice(parts: Parts, practice: str, operator: str, jwks: str) -> None:
-    """Copy our records into the practice hospital, as an analyst would."""
-    origin = parts.settings.origin
-    back = [f"{origin}/launch/callback"]
-    apps = [
-        {
-            "client_id": one,
-            "name": f"Vestibule ({one.removeprefix('vestibule-')})",
-            "auth": "private_key_jwt",
-            "jwks_url": jwks,
-            "redirect_uris": back,
-        }
-        for one in (_PROVIDER, _PATIENT, _BACKEND)
-    ]
-    launches = [
-        {"key": "provider", "kind": "provider", "url": f"{origin}/launch/provider", "client_id": _PROVIDER},
-        {"key": "patient", "kind": "patient", "url": f"{origin}/launch/patient", "client_id": _PATIENT},
-    ]
-    body = json.dumps({"apps": apps, "launches": launches, "settings": {"operator_url": operator}}).encode()
-    await _ask(parts, Ask("POST", f"{practice}/setup", "demo.introduce", {"Content-Type": "application/json"}, body))
-
-
-async def _ask(parts: Parts, ask: Ask) -> Any:
-    answer = await parts.http.perform(ask)
-    if answer.status != 200:  # noqa: PLR2004  HTTP's OK
-        raise BadInput("demo-setup-refused", f"The practice hospital answered {answer.status}: {answer.body[:200]!r}", phase=ask.phase)
-    return answer.json()
 
 
 async def _until_ready(parts: Parts, family: Family, settings: Settings) -> None:
@@ -236,23 +170,3 @@ async def _ready(parts: Parts, settings: Settings) -> bool:
     finally:
         await door.close()
     return answer.status == 200  # noqa: PLR2004  HTTP's OK
-
-
-@asynccontextmanager
-async def _operator_door(parts: Parts, port: int) -> AsyncIterator[str]:
-    """The demo's own: each request gets a fresh one-time operator address, so that the start page's button always works."""
-
-    async def fresh(_: web.Request) -> web.StreamResponse:
-        path = await operator_ticket(parts, tenant_called(ORGANISATION), 60)
-        return web.Response(status=303, headers={"Location": parts.settings.origin + path, "Cache-Control": "no-store"})
-
-    app = web.Application()
-    app.router.add_get("/operator", fresh)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    free = free_port(port)
-    await web.TCPSite(runner, "127.0.0.1", free).start()
-    try:
-        yield f"http://127.0.0.1:{free}/operator"
-    finally:
-        await runner.cleanup()
