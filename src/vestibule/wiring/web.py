@@ -12,6 +12,7 @@ from litestar import Litestar
 from vestibule.adapters.meetings.room import routes as room_routes
 from vestibule.adapters.meetings.room.watch import RoomWatch
 from vestibule.identity import routes as identity_routes
+from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
@@ -21,7 +22,7 @@ from vestibule.platform.health import routes as health_routes
 from vestibule.platform.health.pulse import Pulse
 from vestibule.platform.telemetry.metrics import SIGNALS, WATCHERS
 from vestibule.platform.web.app import build_app
-from vestibule.platform.web.config import Proof, WebConfig
+from vestibule.platform.web.config import NavItem, Proof, WebConfig
 from vestibule.platform.web.limits import RATES
 from vestibule.platform.web.serve import serve
 from vestibule.settings import Settings
@@ -31,6 +32,23 @@ from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback import routes as writeback_routes
 
 VESTIBULE = Path(__file__).parents[1]
+_ADMIN = frozenset({StaffRole.ADMINISTRATOR})
+_SET_UP = _ADMIN | {StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER, StaffRole.AUDITOR}
+_ENGINEERS = _ADMIN | {StaffRole.INTEGRATION_ENGINEER}
+NAV = (
+    NavItem("home", "Home", icon="home"),
+    NavItem("connections", "Connections", _SET_UP, "link"),
+    NavItem("approvals", "Approvals", _ADMIN | {StaffRole.APPROVER}, "approve"),
+    NavItem("departments", "Departments", _ADMIN, "departments"),
+    NavItem("people", "People", _ADMIN, "people"),
+    NavItem("programs", "Programs", _ADMIN, "programs"),
+    NavItem("launches", "Launches", _SET_UP, "launches"),
+    NavItem("links", "Launch links", _SET_UP, "explain"),
+    NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
+    NavItem("audit", "Audit", _ADMIN | {StaffRole.AUDITOR}, "audit"),
+    NavItem("organisation", "Organisation", _ADMIN, "organisation"),
+    NavItem("organisations", "Organisations", icon="organisations"),
+)
 
 
 async def serve_web(settings: Settings, database_url: str) -> None:
@@ -108,6 +126,7 @@ def _web_config(parts: Parts) -> WebConfig:
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,
+        nav=NAV,
         templates=[folder / "templates" for folder in (*features, room)],
         assets={folder.name: folder / "assets" for folder in (*features, room)},
         trusted_proxies=parts.settings.trusted_proxies,

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Request, get, post
 from litestar.response import Response
 
-from vestibule.identity.model import Principal, Role
+from vestibule.identity.model import Principal, Role, StaffRole
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import EffectId
 from vestibule.platform.db import Database
@@ -20,9 +20,10 @@ from vestibule.writeback.words import line
 
 _SHOWN = {"attention": ATTENTION, "waiting": UNDER_WAY, "all": None}
 _LIMIT = 100
+_WHO = Access.either(Access.session(Role.OPERATOR), Access.staff(StaffRole.ADMINISTRATOR, StaffRole.INTEGRATION_ENGINEER))
 
 
-@get("/s/{sid:uuid}/effects", access=Access.session(Role.OPERATOR))
+@get("/s/{sid:uuid}/effects", access=_WHO)
 async def effects_page(
     request: Request[Any, Any, Any], principal: Principal, db: Database, writeback: WriteBack, tenancy: Tenancy, clock: Clock
 ) -> Response[Any]:
@@ -47,7 +48,7 @@ async def effects_page(
     )
 
 
-@post("/s/{sid:uuid}/effects/{effect:uuid}/redrive", access=Access.session(Role.OPERATOR))
+@post("/s/{sid:uuid}/effects/{effect:uuid}/redrive", access=_WHO)
 async def redrive(request: Request[Any, Any, Any], principal: Principal, effect: UUID, db: Database, writeback: WriteBack) -> Response[Any]:
     """Send it again, then back to the list."""
     async with db.tenant(principal.tenant) as tx:
@@ -55,7 +56,7 @@ async def redrive(request: Request[Any, Any, Any], principal: Principal, effect:
     return _back(request, principal)
 
 
-@post("/s/{sid:uuid}/effects/{effect:uuid}/give-up", access=Access.session(Role.OPERATOR))
+@post("/s/{sid:uuid}/effects/{effect:uuid}/give-up", access=_WHO)
 async def give_up(request: Request[Any, Any, Any], principal: Principal, effect: UUID, db: Database, writeback: WriteBack) -> Response[Any]:
     """Leave the record untold, then back to the list."""
     async with db.tenant(principal.tenant) as tx:

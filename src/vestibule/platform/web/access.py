@@ -102,6 +102,19 @@ class _Token(Rule):
             raise NotAllowed("role-not-allowed", "This token may not do that.", phase="api")
 
 
+class _Either(Rule):
+    def __init__(self, one: Rule, other: Rule) -> None:
+        self.one, self.other = one, other
+        self.words = f"{one.words}; or {other.words}"
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """Whom the first rule does not allow, the second may."""
+        try:
+            await self.one.check(connection, config)
+        except NotAllowed:
+            await self.other.check(connection, config)
+
+
 class Access:
     """The rules a route may declare."""
 
@@ -117,6 +130,11 @@ class Access:
     def staff(*roles: str) -> Rule:
         """A signed-in member of the organisation with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`."""
         return _Staff(roles)
+
+    @staticmethod
+    def either(one: Rule, other: Rule) -> Rule:
+        """What one of two rules allows."""
+        return _Either(one, other)
 
     @staticmethod
     def token(*roles: str) -> Rule:

@@ -47,11 +47,13 @@ class NavItem:
         path: below `/s/{session}/`, e.g. `connections`.
         label: English; translated when shown.
         roles: who sees it; empty means every member.
+        icon: a symbol of `assets/icons.svg`.
     """
 
     path: str
     label: str
     roles: frozenset[str] = frozenset()
+    icon: str = ""
 
 
 async def nobody(_sid: UUID, _value: str | None) -> Proof:

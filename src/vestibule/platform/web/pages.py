@@ -50,12 +50,12 @@ class Pages:
         }
         return self._env.get_template(template).render({**facts, **context})
 
-    def _nav(self, who: Any) -> list[tuple[str, str]]:
-        """The menu as this person sees it: (address, words); nothing for who is no member of staff."""
+    def _nav(self, who: Any) -> list[tuple[str, str, str]]:
+        """The menu as this person sees it: (address, words, icon); nothing for who is no member of staff."""
         if getattr(who, "member", None) is None:
             return []
         mine = [item for item in self._items if not item.roles or item.roles & who.roles]
-        return [(f"/s/{who.session}/{item.path}", i18n.gettext(item.label)) for item in mine]
+        return [(f"/s/{who.session}/{item.path}", i18n.gettext(item.label), item.icon) for item in mine]
 
 
 def page(request: Any, template: str, *, status: int = 200, **context: Any) -> Response[Any]:
