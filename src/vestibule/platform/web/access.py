@@ -105,7 +105,7 @@ class _Token(Rule):
 class _Either(Rule):
     def __init__(self, one: Rule, other: Rule) -> None:
         self.one, self.other = one, other
-        self.words = f"{one.words}; or {other.words}"
+        self.words = f"{one.words} or {other.words.removeprefix('session: ')}"
 
     async def check(self, connection: Connection, config: WebConfig) -> None:
         """Whom the first rule does not allow, the second may."""
