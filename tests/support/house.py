@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from playwright.async_api import Page
 
 from support.launching import free_port
 from support.serving import served
-from vestibule.identity.model import Role
+from vestibule.identity.model import Member, Person, Role, StaffRole
 from vestibule.identity.service import OpenedSession
 from vestibule.kit.ids import ConnectionId, TenantId, VisitId, new_id
+from vestibule.platform.audit import SYSTEM, Actor
 from vestibule.platform.web.cookies import Cookie
 from vestibule.settings import Settings
 from vestibule.settings import load as load_settings
@@ -72,6 +74,56 @@ class Guest:
 
 
 @dataclass
+class Staff:
+    """A signed-in member of the organisation."""
+
+    house: House
+    member: Member
+    opened: OpenedSession
+
+    @property
+    def base(self) -> str:
+        return f"/s/{self.opened.principal.session}"
+
+    @property
+    def cookie(self) -> Cookie:
+        return self.opened.cookie
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("staff", str(self.member.id), str(self.opened.principal.session))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What their browser sends with a request."""
+        return {"Cookie": f"{self.cookie.name}={self.cookie.value}", "Origin": self.house.origin, "Accept": "text/html"}
+
+    async def open(self, page: Page, where: str) -> None:
+        """Go to one of the pages of their session."""
+        await page.context.add_cookies(
+            [{"name": self.cookie.name, "value": self.cookie.value, "domain": "127.0.0.1", "path": self.cookie.path, "httpOnly": True}]
+        )
+        await page.goto(f"{self.house.origin}{self.base}/{where}")
+
+    async def get(self, where: str, **headers: str) -> tuple[int, str]:
+        """One page, without a browser."""
+        url = f"{self.house.origin}{self.base}/{where}"
+        async with aiohttp.ClientSession() as session, session.get(url, headers=self.headers | headers, allow_redirects=False) as answer:
+            return answer.status, await answer.text()
+
+    async def post_form(self, path: str, fields: Mapping[str, str | Sequence[str]] | None = None) -> tuple[int, str]:
+        """One form, without a browser: the status, and where it leads (303) or what it says."""
+        url = f"{self.house.origin}{self.base}/{path}"
+        pairs = [(name, text) for name, value in (fields or {}).items() for text in ([value] if isinstance(value, str) else value)]
+        body, headers = urlencode(pairs), {**self.headers, "Content-Type": "application/x-www-form-urlencoded"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+        ):
+            return answer.status, answer.headers.get("Location") or await answer.text()
+
+
+@dataclass
 class House:
     """Vestibule, running."""
 
@@ -115,6 +167,26 @@ class House:
                 framed=framed,
             )
         return Guest(self, visit.id, participant, opened)
+
+    async def staff(
+        self, roles: Collection[StaffRole], *, name: str = "Robin Ash", email: str = "", tenant: TenantId | None = None
+    ) -> Staff:
+        """A member of the organisation (or of `tenant`) with these roles, invited, joined and signed in."""
+        who = Person("test", "https://sign-in.test", str(new_id()), name, email or f"{new_id()}@alder.test")
+        async with self.parts.db.tenant(tenant or self.tenant) as tx:
+            invited = await self.parts.members.invite(tx, email=who.email, roles=roles, by=SYSTEM)
+            await self.parts.members.accept(tx, invited.code, who, SYSTEM)
+            member = await self.parts.members.signed_in(tx, who)
+            assert member is not None
+            opened = await self.parts.members.open_session(tx, member)
+        return Staff(self, member, opened)
+
+    async def organisation(self, name: str = "Birch Hospital") -> TenantId:
+        """Another organisation in the same house."""
+        tenant = TenantId(new_id())
+        async with self.parts.db.tenant(tenant) as tx:
+            await self.parts.tenancy.add_tenant(tx, name=name)
+        return tenant
 
     async def states(self, visit: VisitId) -> dict[str, str]:
         """Where everybody stands, by role."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from vestibule.kit.ids import ConnectionId, DepartmentId, MemberId, ParticipantId, SessionId, TenantId, TokenId, VisitId
@@ -68,3 +69,62 @@ class Caller:
     tenant: TenantId
     token: TokenId
     roles: frozenset[StaffRole]
+
+
+class MemberState(StrEnum):
+    """How far somebody is in an organisation."""
+
+    INVITED = "invited"
+    ACTIVE = "active"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person of an organisation.
+
+    Attributes:
+        name: as the sign-in gives it; before the first sign-in as the invitation does.
+        email: likewise; only for people to read, never what a person is known by.
+        signed_in_at: the last time.
+    """
+
+    id: MemberId
+    state: MemberState
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    roles: frozenset[StaffRole]
+    signed_in_at: datetime | None = None
+    invitation_expires_at: datetime | None = None
+
+    @property
+    def called(self) -> str:
+        """What to call them on a page."""
+        return self.name or self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """An invitation just made: `code` is shown once, for `{origin}/invitation/{code}`."""
+
+    member: MemberId
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has just proved who they are at a sign-in.
+
+    Attributes:
+        provider: our name for the sign-in, e.g. `entra`.
+        issuer: who vouches for them.
+        subject: what the issuer calls them, for ever; never an e-mail address.
+        directory: the Microsoft Entra tenant they belong to; empty elsewhere.
+    """
+
+    provider: str
+    issuer: str
+    subject: str
+    name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    directory: str = ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from vestibule.identity.store import IdentityStore, SessionRow
 from vestibule.kit.clock import Clock
@@ -25,24 +25,24 @@ MOST = 100
 class _Wanted:
     db: Database
     sid: SessionId
+    used: bool
     found: asyncio.Future[SessionRow | None]
 
 
 class SessionReader:
     """Finds sessions by id, whosever they are, and notes that they are in use."""
 
-    def __init__(self, store: IdentityStore, clock: Clock, *, idle: timedelta, touch_after: timedelta) -> None:
+    def __init__(self, store: IdentityStore, clock: Clock, *, idle: timedelta) -> None:
         """Set the limits; see `Identity`."""
         self._store = store
         self._clock = clock
         self._idle = idle
-        self._touch_after = touch_after
         self._waiting: list[_Wanted] = []
         self._lanes: set[asyncio.Task[None]] = set()
 
-    async def find(self, db: Database, sid: SessionId) -> SessionRow | None:
-        """The session as it is now, over or not."""
-        wanted = _Wanted(db, sid, asyncio.get_running_loop().create_future())
+    async def find(self, db: Database, sid: SessionId, *, used: bool = True) -> SessionRow | None:
+        """The session as it is now, over or not; `used` says whether asking counts as its use."""
+        wanted = _Wanted(db, sid, used, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
         if len(self._lanes) < LANES:
             lane = asyncio.create_task(self._lane())
@@ -58,7 +58,7 @@ class SessionReader:
             taken = set(map(id, group))
             self._waiting = [wanted for wanted in self._waiting if id(wanted) not in taken]
             try:
-                rows = await self._read(db, [wanted.sid for wanted in group])
+                rows = await self._read(db, [wanted.sid for wanted in group], {wanted.sid for wanted in group if wanted.used})
             except BaseException as error:
                 _fail(group, error)
                 if not isinstance(error, Exception):
@@ -68,7 +68,7 @@ class SessionReader:
                     if not wanted.found.done():
                         wanted.found.set_result(rows.get(wanted.sid))
 
-    async def _read(self, db: Database, sids: list[SessionId]) -> dict[SessionId, SessionRow]:
+    async def _read(self, db: Database, sids: list[SessionId], used: set[SessionId]) -> dict[SessionId, SessionRow]:
         async with db.anyone() as tx:
             tenants = await self._store.whose_sessions(tx, sids)
         by_tenant: dict[TenantId, list[SessionId]] = defaultdict(list)
@@ -76,20 +76,19 @@ class SessionReader:
             by_tenant[tenant].append(sid)
         rows: dict[SessionId, SessionRow] = {}
         for tenant, theirs in by_tenant.items():
-            rows |= await self._read_tenant(db, tenant, theirs)
+            rows |= await self._read_tenant(db, tenant, theirs, used)
         return rows
 
-    async def _read_tenant(self, db: Database, tenant: TenantId, sids: list[SessionId]) -> dict[SessionId, SessionRow]:
+    async def _read_tenant(
+        self, db: Database, tenant: TenantId, sids: list[SessionId], used: set[SessionId]
+    ) -> dict[SessionId, SessionRow]:
         now = self._clock.now()
         async with db.tenant(tenant) as tx:
-            rows = {row.principal.session: row for row in await self._store.sessions(tenant, tx, sids)}
-            used = [sid for sid, row in rows.items() if self._to_be_touched(row, now)]
-            if used:
-                await self._store.seen(tenant, tx, used, now)
-        return rows | {sid: replace(rows[sid], last_seen_at=now) for sid in used}
-
-    def _to_be_touched(self, row: SessionRow, now: datetime) -> bool:
-        return not row.over(now, self._idle) and now - row.last_seen_at >= self._touch_after
+            rows = {row.principal.session: row for row in await self._store.sessions(tenant, tx, sids, self._idle)}
+            touched = [sid for sid, row in rows.items() if sid in used and row.to_be_touched(now)]
+            if touched:
+                await self._store.seen(tenant, tx, touched, now)
+        return rows | {sid: replace(rows[sid], last_seen_at=now) for sid in touched}
 
 
 def _fail(group: list[_Wanted], error: BaseException) -> None:

@@ -16,18 +16,28 @@ from uuid import UUID
 
 from vestibule.errors import BadInput, Gone
 from vestibule.identity.cache import ProofCache
-from vestibule.identity.model import Principal, Role
+from vestibule.identity.model import Principal, Role, StaffRole
 from vestibule.identity.reading import SessionReader
 from vestibule.identity.store import IdentityStore, SessionRow, principal
 from vestibule.kit.clock import Clock
-from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, SessionId, TenantId, VisitId, fingerprint, new_id, new_secret
+from vestibule.kit.ids import (
+    ConnectionId,
+    DepartmentId,
+    MemberId,
+    ParticipantId,
+    SessionId,
+    TenantId,
+    VisitId,
+    fingerprint,
+    new_id,
+    new_secret,
+)
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.metrics import PROOFS, SESSIONS
 from vestibule.platform.web.config import Proof
 from vestibule.platform.web.cookies import Cookie, session_cookie
 
 CHANNEL = "vestibule_session"
-TOUCH_EVERY = timedelta(seconds=60)
 _PER_NOTICE = 100  # session ids in one NOTIFY: 37 bytes each, far below its 8,000
 _DESTINATION = re.compile(r"[a-z][a-z0-9-]{0,40}(/[a-z0-9-]{1,60}){0,4}")
 
@@ -64,7 +74,7 @@ class Identity:
         self._absolute = absolute
         self._store = IdentityStore()
         self._cache = ProofCache(clock)
-        self._reader = SessionReader(self._store, clock, idle=idle, touch_after=min(TOUCH_EVERY, idle / 4))
+        self._reader = SessionReader(self._store, clock, idle=idle)
         # Told on every node when a session is closed, perhaps twice: streams and sockets of that session end here.
         self.on_closed: list[Callable[[SessionId], None]] = []
 
@@ -83,18 +93,33 @@ class Identity:
         department: DepartmentId | None = None,
         framed: bool = False,
         frame_origins: Iterable[str] = (),
+        member: MemberId | None = None,
+        roles: Iterable[StaffRole] = (),
+        idle: timedelta | None = None,
     ) -> OpenedSession:
-        """Begin a session. Hand its cookie to `set_cookie(request, opened.cookie)`."""
-        who = Principal(SessionId(new_id()), _tenant(tx), role, visit, participant, connection, department, framed)
-        return await self._open(tx, who, tuple(frame_origins))
+        """Begin a session. Hand its cookie to `set_cookie(request, opened.cookie)`.
 
-    async def proof(self, db: Database, sid: SessionId, cookie_value: str | None) -> Proof:
-        """What the web's guard asks: who is it, and who may frame the answer."""
-        row = await self._find(db, sid)
+        A session of a member of staff is `Members.open_session`'s to begin: what the member may do is read anew whenever it is proved.
+        """
+        who = Principal(
+            SessionId(new_id()), _tenant(tx), role, visit, participant, connection, department, framed, member, frozenset(roles)
+        )
+        return await self._open(tx, who, tuple(frame_origins), idle)
+
+    async def proof(self, db: Database, sid: SessionId, cookie_value: str | None, *, used: bool = True) -> Proof:
+        """What the web's guard asks: who is it, and who may frame the answer.
+
+        Args:
+            db: where sessions are kept.
+            sid: from the path.
+            cookie_value: what the browser sent with it.
+            used: False for what a page asks by itself, so that nobody stays signed in because a page is open.
+        """
+        row = await self._find(db, sid, used=used)
         if row is None:
             return Proof()
         good = cookie_value is not None and hmac.compare_digest(fingerprint(cookie_value), row.secret_hash)
-        if not good or row.over(self._clock.now(), self._idle):
+        if not good or row.over(self._clock.now()):
             return Proof(None, row.frame_origins)
         return Proof(row.principal, row.frame_origins)
 
@@ -106,7 +131,13 @@ class Identity:
     async def still_open(self, db: Database, sid: SessionId) -> bool:
         """For streams and sockets proved when they began: ask again from time to time. It counts as use."""
         row = await self._find(db, sid)
-        return row is not None and not row.over(self._clock.now(), self._idle)
+        return row is not None and not row.over(self._clock.now())
+
+    async def seconds_left(self, db: Database, sid: SessionId) -> int:
+        """How long a session will last unless it is used; asking is no use."""
+        row = await self._reader.find(db, sid, used=False)
+        now = self._clock.now()
+        return 0 if row is None or row.over(now) else int((row.ends_at - now).total_seconds())
 
     async def bind_participant(self, tx: Tx, sid: SessionId, participant: ParticipantId, *, visit: VisitId | None = None) -> None:
         """Note who this session is, now that they have joined."""
@@ -127,6 +158,17 @@ class Identity:
         """End every session of one person in a visit: the frame and the window they opened from it."""
         await self._store.void_tickets(_tenant(tx), tx, self._clock.now(), participant=participant)
         await self._close(tx, await self._store.open_sessions(_tenant(tx), tx, participant=participant))
+
+    async def close_member_sessions(self, tx: Tx, member: MemberId) -> None:
+        """End every session of one member, on every node."""
+        await self._close(tx, await self._store.open_sessions(_tenant(tx), tx, member=member))
+
+    async def reread_member_sessions(self, tx: Tx, member: MemberId) -> None:
+        """Let every node read this member's sessions anew: what they may do has changed."""
+        sids = await self._store.open_sessions(_tenant(tx), tx, member=member)
+        for start in range(0, len(sids), _PER_NOTICE):
+            await tx.notify(CHANNEL, "changed " + " ".join(str(sid) for sid in sids[start : start + _PER_NOTICE]))
+        tx.after_commit(lambda: self._forget(sids))
 
     async def issue_ticket(self, tx: Tx, *, session_like: Principal, ttl_seconds: float, purpose: str, to: str) -> str:
         """A one-time code that opens a session like this one: `/h/{code}` leads to `/s/{new session}/{to}`."""
@@ -163,22 +205,23 @@ class Identity:
         """Forget what ended longer ago than `keep`."""
         return await self._store.sweep(_tenant(tx), tx, self._clock.now() - keep)
 
-    async def _open(self, tx: Tx, who: Principal, frame_origins: tuple[str, ...]) -> OpenedSession:
+    async def _open(self, tx: Tx, who: Principal, frame_origins: tuple[str, ...], idle: timedelta | None = None) -> OpenedSession:
         secret, now = new_secret(), self._clock.now()
-        row = SessionRow(who, fingerprint(secret), frame_origins, now, now + self._absolute, None)
+        row = SessionRow(who, fingerprint(secret), frame_origins, now, now + self._absolute, None, idle or self._idle)
         await self._store.add_session(_tenant(tx), tx, row)
         epoch = self._cache.epoch
         tx.after_commit(lambda: self._cache.put(who.session, row, epoch))  # its first page is about to be asked for
         SESSIONS.labels(who.role.value).inc()
-        return OpenedSession(who, session_cookie(who.session, secret))
+        return OpenedSession(who, session_cookie(who.session, secret, top_level=who.member is not None))
 
-    async def _find(self, db: Database, sid: SessionId) -> SessionRow | None:
-        if (known := self._cache.get(sid)) is not None:
+    async def _find(self, db: Database, sid: SessionId, *, used: bool = True) -> SessionRow | None:
+        known = self._cache.get(sid)
+        if known is not None and not (used and known.to_be_touched(self._clock.now())):
             PROOFS.labels("cache").inc()
             return known
         PROOFS.labels("database").inc()
         epoch = self._cache.epoch
-        row = await self._reader.find(db, sid)
+        row = await self._reader.find(db, sid, used=used)
         if row is not None:
             self._cache.put(sid, row, epoch)
         return row
@@ -193,10 +236,13 @@ class Identity:
     def _heard(self, payload: str) -> None:
         what, *names = payload.split()
         sids = [SessionId(UUID(name)) for name in names]
-        for sid in sids:
-            self._cache.drop(sid)
+        self._forget(sids)
         if what == "closed":
             self._gone(sids)
+
+    def _forget(self, sids: Iterable[SessionId]) -> None:
+        for sid in sids:
+            self._cache.drop(sid)
 
     def _gone(self, sids: Iterable[SessionId]) -> None:
         for sid in sids:

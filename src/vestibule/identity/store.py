@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from vestibule.identity.model import Principal, Role
-from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, SessionId, TenantId, VisitId
+from vestibule.identity.model import Principal, Role, StaffRole
+from vestibule.kit.ids import ConnectionId, DepartmentId, MemberId, ParticipantId, SessionId, TenantId, VisitId
 from vestibule.platform.db import Tx
+
+TOUCH_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as it rests."""
+    """A session as it rests.
+
+    Attributes:
+        idle: after so long without use it is over.
+    """
 
     principal: Principal
     secret_hash: bytes = field(repr=False)
@@ -22,10 +28,20 @@ class SessionRow:
     last_seen_at: datetime
     expires_at: datetime
     closed_at: datetime | None
+    idle: timedelta
 
-    def over(self, now: datetime, idle: timedelta) -> bool:
-        """True once closed, expired, or unused for longer than `idle`."""
-        return self.closed_at is not None or now >= self.expires_at or now - self.last_seen_at >= idle
+    def over(self, now: datetime) -> bool:
+        """True once closed, expired, or unused for too long."""
+        return self.closed_at is not None or now >= self.ends_at
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it will be over unless it is used before."""
+        return min(self.expires_at, self.last_seen_at + self.idle)
+
+    def to_be_touched(self, now: datetime) -> bool:
+        """True when its next use is worth writing down: the last was a while ago."""
+        return not self.over(now) and now - self.last_seen_at >= min(TOUCH_EVERY, self.idle / 60)
 
 
 class IdentityStore:
@@ -46,7 +62,8 @@ class IdentityStore:
         who = row.principal
         await tx.execute(
             "insert into sessions (tenant_id, id, secret_hash, role, visit_id, participant_id, connection_id, department_id, framed, "
-            "frame_origins, opened_at, last_seen_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)",
+            "frame_origins, opened_at, last_seen_at, expires_at, member_id, idle_seconds) "
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14)",
             tenant,
             who.session,
             row.secret_hash,
@@ -59,17 +76,26 @@ class IdentityStore:
             list(row.frame_origins),
             row.last_seen_at,
             row.expires_at,
+            who.member,
+            int(row.idle.total_seconds()) if who.member else None,
         )
 
-    async def sessions(self, tenant: TenantId, tx: Tx, sids: Sequence[SessionId]) -> list[SessionRow]:
-        """Sessions by id, over or not."""
+    async def sessions(self, tenant: TenantId, tx: Tx, sids: Sequence[SessionId], idle: timedelta) -> list[SessionRow]:
+        """Sessions by id, over or not; `idle` is for those that have no idle time of their own.
+
+        What a member may do is read from the member, not from the session; whoever is no member any more has no session.
+        """
         rows = await tx.fetch(
-            "select id, secret_hash, role, visit_id, participant_id, connection_id, department_id, framed, frame_origins, last_seen_at, "
-            "expires_at, closed_at from sessions where tenant_id = $1 and id = any($2)",
+            "select s.id, secret_hash, role, visit_id, participant_id, connection_id, department_id, framed, frame_origins, last_seen_at, "
+            "expires_at, member_id, idle_seconds, coalesce(m.roles, '{}') as roles, "
+            "case when member_id is not null and m.state is distinct from 'active' then coalesce(closed_at, last_seen_at) "
+            "else closed_at end as closed_at "
+            "from sessions s left join members m on m.tenant_id = s.tenant_id and m.id = s.member_id "
+            "where s.tenant_id = $1 and s.id = any($2)",
             tenant,
             sids,
         )
-        return [_session(tenant, row) for row in rows]
+        return [_session(tenant, row, idle) for row in rows]
 
     async def seen(self, tenant: TenantId, tx: Tx, sids: Sequence[SessionId], now: datetime) -> None:
         """Note that sessions are in use; one that somebody is changing right now is in use anyway, and not worth waiting for."""
@@ -99,15 +125,22 @@ class IdentityStore:
         return [SessionId(row["id"]) for row in rows]
 
     async def open_sessions(
-        self, tenant: TenantId, tx: Tx, *, visit: VisitId | None = None, participant: ParticipantId | None = None
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        *,
+        visit: VisitId | None = None,
+        participant: ParticipantId | None = None,
+        member: MemberId | None = None,
     ) -> list[SessionId]:
-        """The open sessions of a visit or of one participant."""
+        """The open sessions of a visit, of one participant or of one member."""
         rows = await tx.fetch(
-            "select id from sessions where tenant_id = $1 and closed_at is null "
-            "and (visit_id = $2 or $2::uuid is null) and (participant_id = $3 or $3::uuid is null)",
+            "select id from sessions where tenant_id = $1 and closed_at is null and (visit_id = $2 or $2::uuid is null) "
+            "and (participant_id = $3 or $3::uuid is null) and (member_id = $4 or $4::uuid is null)",
             tenant,
             visit,
             participant,
+            member,
         )
         return [SessionId(row["id"]) for row in rows]
 
@@ -160,14 +193,18 @@ class IdentityStore:
         return int(done.split()[-1])
 
 
-def _session(tenant: TenantId, row: Any) -> SessionRow:
+def _session(tenant: TenantId, row: Any, idle: timedelta) -> SessionRow:
+    who = principal(tenant, SessionId(row["id"]), row, framed=row["framed"])
+    if row["member_id"]:
+        who = replace(who, member=MemberId(row["member_id"]), roles=frozenset(StaffRole(role) for role in row["roles"]))
     return SessionRow(
-        principal=principal(tenant, SessionId(row["id"]), row, framed=row["framed"]),
+        principal=who,
         secret_hash=row["secret_hash"],
         frame_origins=tuple(row["frame_origins"]),
         last_seen_at=row["last_seen_at"],
         expires_at=row["expires_at"],
         closed_at=row["closed_at"],
+        idle=idle if row["idle_seconds"] is None else timedelta(seconds=row["idle_seconds"]),
     )
 
 

@@ -14,10 +14,12 @@ from vestibule.adapters.ehr.epic.status import EpicStatus
 from vestibule.adapters.meetings.room.passes import RelayConfig
 from vestibule.adapters.meetings.room.service import RoomService
 from vestibule.errors import BadInput
+from vestibule.identity.members import Members
 from vestibule.identity.service import Identity
 from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
+from vestibule.platform.audit import Audit
 from vestibule.platform.db import Bus, Database, Listener
 from vestibule.platform.effects import Effects
 from vestibule.platform.http import Call, Http
@@ -44,6 +46,8 @@ class Parts:
     http: Http
     tenancy: Tenancy
     identity: Identity
+    members: Members
+    audit: Audit
     visits: Visits
     effects: Effects
     records: dict[Vendor, Record]
@@ -102,6 +106,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
     identity = Identity(clock, idle=idle, absolute=absolute)
     identity.listen(listener)
+    audit = Audit()
+    members = Members(clock=clock, identity=identity, audit=audit)
     visits = Visits(clock, box)
     relay = RelayConfig(settings.stun_urls, settings.turn_urls, settings.turn_secret, settings.relay_only)
     room = RoomService(
@@ -113,7 +119,24 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records)
         visits.subscribers.append(writeback.on_event)
-        yield Parts(settings, clock, box, db, listener, bus, http, tenancy, identity, visits, effects, records, writeback, room)
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            box=box,
+            db=db,
+            listener=listener,
+            bus=bus,
+            http=http,
+            tenancy=tenancy,
+            identity=identity,
+            members=members,
+            audit=audit,
+            visits=visits,
+            effects=effects,
+            records=records,
+            writeback=writeback,
+            room=room,
+        )
     finally:
         await http.close()
         await listener.stop()

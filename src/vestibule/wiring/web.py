@@ -106,6 +106,8 @@ def _services(parts: Parts) -> dict[str, object]:
         "db": parts.db,
         "tenancy": parts.tenancy,
         "identity": parts.identity,
+        "members": parts.members,
+        "audit": parts.audit,
         "visits": parts.visits,
         "effects": parts.effects,
         "writeback": parts.writeback,

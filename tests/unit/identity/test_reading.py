@@ -37,7 +37,9 @@ class Shelf:
 
     def add(self, tenant: TenantId, *, last_seen: datetime = NOW) -> SessionId:
         sid = SessionId(new_id())
-        self.rows[sid] = SessionRow(Principal(sid, tenant, Role.CLINICIAN), b"", (), last_seen, NOW + timedelta(hours=1), None)
+        self.rows[sid] = SessionRow(
+            Principal(sid, tenant, Role.CLINICIAN), b"", (), last_seen, NOW + timedelta(hours=1), None, timedelta(hours=1)
+        )
         return sid
 
     @asynccontextmanager
@@ -61,7 +63,7 @@ class Shelf:
         self.groups.append(len(sids))
         return {sid: self.rows[sid].principal.tenant for sid in sids if sid in self.rows}
 
-    async def sessions(self, tenant: TenantId, tx: Any, sids: Sequence[SessionId]) -> list[SessionRow]:
+    async def sessions(self, tenant: TenantId, tx: Any, sids: Sequence[SessionId], _idle: timedelta) -> list[SessionRow]:
         assert tx == tenant
         return [self.rows[sid] for sid in sids if sid in self.rows and self.rows[sid].principal.tenant == tenant]
 
@@ -77,7 +79,7 @@ def shelf() -> Shelf:
 @pytest.fixture
 def reader(shelf: Shelf) -> SessionReader:
     store: Any = shelf
-    return SessionReader(store, FrozenClock(NOW), idle=timedelta(hours=1), touch_after=timedelta(minutes=1))
+    return SessionReader(store, FrozenClock(NOW), idle=timedelta(hours=1))
 
 
 def ask(reader: SessionReader, shelf: Any, sid: SessionId) -> asyncio.Task[SessionRow | None]:

@@ -10,22 +10,29 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie to be set. Always HttpOnly, Secure, Partitioned (CHIPS), for it has to live in an EHR's frame."""
+    """A cookie to be set. Always HttpOnly and Secure.
+
+    Attributes:
+        top_level: for pages nobody may frame: other sites' requests go without it, all but a link that opens a page of ours
+            (SameSite=Lax). Otherwise it has to live in an EHR's frame: SameSite=None, Partitioned (CHIPS).
+    """
 
     name: str
     value: str = field(repr=False)
     path: str
     max_age: int | None = None
+    top_level: bool = False
 
     def header(self) -> str:
         """The value of its Set-Cookie header."""
         age = "" if self.max_age is None else f"; Max-Age={self.max_age}"
-        return f"{self.name}={self.value}; Path={self.path}{age}; HttpOnly; Secure; SameSite=None; Partitioned"
+        where = "SameSite=Lax" if self.top_level else "SameSite=None; Partitioned"
+        return f"{self.name}={self.value}; Path={self.path}{age}; HttpOnly; Secure; {where}"
 
 
-def session_cookie(sid: UUID, value: str) -> Cookie:
+def session_cookie(sid: UUID, value: str, *, top_level: bool = False) -> Cookie:
     """The cookie that proves session `sid`. It has no Max-Age: a shared workstation forgets it with the browser."""
-    return Cookie(name=cookie_name(sid), value=value, path=f"/s/{sid}/")
+    return Cookie(name=cookie_name(sid), value=value, path=f"/s/{sid}/", top_level=top_level)
 
 
 def cookie_name(sid: UUID) -> str:
