@@ -103,7 +103,7 @@ _SQL = re.compile(
     r"|(create|alter|drop)\s+(table|index|role|function|policy|database|schema)\s|(listen|notify|set\s+role|truncate|grant|revoke)\s+\w)",
     re.IGNORECASE | re.DOTALL,
 )
-_SPEAKS_SQL = ("vestibule.platform.db.", "vestibule.platform.effects.")
+_SPEAKS_SQL = ("vestibule.platform.db.", "vestibule.platform.effects.", "vestibule.platform.audit.")
 
 
 def sql_outside_a_store(module: Module) -> Iterator[str]:

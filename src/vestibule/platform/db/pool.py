@@ -31,6 +31,8 @@ _PHASE = "database.transaction"
 # A queue's statistics are always stale: the planner takes a full table for an empty one and reads it whole, or joins what it should look
 # up. The queue's order and its keys are indexes; this makes statements walk there, and stop when they have enough.
 _WALK = "".join(f"; set local enable_{way} = off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"))
+# A transaction of its own that says nothing to anybody.
+_WAIT_FOR_DISK = "select pg_logical_emit_message(true, 'vestibule', '')"
 _DISPATCH = f"begin; set local role vestibule_dispatch{_WALK}"
 
 
@@ -112,8 +114,7 @@ class Database:
             except BaseException:
                 await _roll_back(conn)
                 raise
-            await tx.flush()
-            await _commit(conn)
+            await _finish(conn, tx)
         except LOST as error:
             if _was_ours(error, conn):
                 raise unavailable(_PHASE) from error
@@ -166,6 +167,36 @@ class Database:
             raise
         finally:
             await self._pool.release(conn)
+
+
+async def _finish(conn: Any, tx: Tx) -> None:
+    """The last statements and COMMIT; if that fails, ROLLBACK, for nothing else would end the transaction."""
+    try:
+        await tx.flush()
+        parting = tx.parting()
+        await (_commit_with(conn, parting) if parting else _commit(conn))
+    except BaseException:
+        await _roll_back(conn)
+        raise
+
+
+async def _commit_with(conn: Any, parting: str) -> None:
+    """COMMIT together with a statement that takes a lock which others of the tenant wait for.
+
+    Waiting for the disk while holding it would let through only as many of them as the disk can do one after the other. So they commit
+    without waiting, and the wait follows without the lock, for many at once: a record written after COMMIT is durable no sooner than it.
+    """
+    try:
+        await conn.execute(f"set local synchronous_commit = off; {parting}; commit; {_WAIT_FOR_DISK}")
+    except (*LOST, *BUSY):
+        raise
+    except asyncpg.PostgresError as error:
+        raise Unavailable(
+            "act-not-recorded",
+            "This could not be written into the audit, so it was not done. Nothing was changed; try again shortly.",
+            phase="database.commit",
+            retry_after=1,
+        ) from error
 
 
 async def _commit(conn: Any) -> None:

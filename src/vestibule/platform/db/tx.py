@@ -12,6 +12,8 @@ import asyncpg
 from vestibule.kit.ids import TenantId
 
 _log = logging.getLogger(__name__)
+# What was put off to COMMIT -> the SQL, without parameters, that writes it.
+Writer = Callable[[list[Any]], str]
 # PostgreSQL refuses a NOTIFY payload of 8,000 bytes or more.
 NOTIFY_LIMIT = 7_999
 
@@ -34,6 +36,7 @@ class Tx:
         self._notes: list[tuple[str, str]] = []
         self._after: list[Callable[[], None]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
+        self._parting: list[tuple[Writer, Any]] = []
 
     async def execute(self, sql: str, *args: Any) -> str:
         """Run a statement; returns its status, e.g. `UPDATE 1`."""
@@ -65,6 +68,19 @@ class Tx:
         """Run `fn` as the transaction's last statements: for locks that many want and that must be held for the shortest time."""
         self._last.append(fn)
 
+    def with_commit(self, writer: Writer, item: Any) -> None:
+        """Have `writer` write `item` in the very message that commits: a lock which many want, taken there, is held for no round trip.
+
+        The commit becomes visible first and durable a moment later; the caller hears of it when it is durable. What is noted inside a
+        savepoint that is undone is not written. If writing fails, nothing of the transaction is done: Unavailable `act-not-recorded`.
+        """
+        self._parting.append((writer, item))
+
+    def parting(self) -> str:
+        """Called by `Database`: the SQL to send with COMMIT, empty when there is none."""
+        writers = dict.fromkeys(writer for writer, _ in self._parting)
+        return "; ".join(writer([item for w, item in self._parting if w is writer]) for writer in writers)
+
     async def flush(self) -> None:
         """Called by `Database` before COMMIT: what was put off to the end, then everything to tell, in one round trip."""
         for fn in self._last:
@@ -83,11 +99,11 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception inside undoes the part and goes on to the caller, the transaction stays useable."""
         await self._conn.execute("savepoint part")
-        told = len(self._notes)
+        told, last, parting = len(self._notes), len(self._last), len(self._parting)
         try:
             yield
         except BaseException:
-            del self._notes[told:]
+            del self._notes[told:], self._last[last:], self._parting[parting:]
             await self._conn.execute("rollback to savepoint part")
             raise
         finally:
