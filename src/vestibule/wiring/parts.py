@@ -106,7 +106,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
     identity = Identity(clock, idle=idle, absolute=absolute)
     identity.listen(listener)
-    audit = Audit()
+    audit = Audit(clock)
     members = Members(clock=clock, identity=identity, audit=audit)
     visits = Visits(clock, box)
     relay = RelayConfig(settings.stun_urls, settings.turn_urls, settings.turn_secret, settings.relay_only)

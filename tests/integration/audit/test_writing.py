@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import asyncpg
@@ -54,20 +55,26 @@ async def test_the_chain_is_what_the_documentation_says(db: Database, tenant: Te
 
 
 async def test_what_is_rolled_back_is_not_noted(db: Database, tenant: TenantId, audit: Audit) -> None:
-    with pytest.raises(RuntimeError, match="no"):
+    async def undone() -> None:
         async with db.tenant(tenant) as tx:
             audit.note(tx, "thing.made", by=SYSTEM)
             raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await undone()
     assert await actions(db, tenant) == []
 
 
 async def test_of_a_part_that_was_undone_nothing_is_noted(db: Database, tenant: TenantId, audit: Audit) -> None:
+    async def part(tx: Tx) -> None:
+        async with tx.savepoint():
+            audit.note(tx, "thing.undone", by=SYSTEM)
+            raise RuntimeError("no")
+
     async with db.tenant(tenant) as tx:
         audit.note(tx, "thing.before", by=SYSTEM)
         with pytest.raises(RuntimeError, match="no"):
-            async with tx.savepoint():
-                audit.note(tx, "thing.undone", by=SYSTEM)
-                raise RuntimeError("no")
+            await part(tx)
         async with tx.savepoint():
             audit.note(tx, "thing.inside", by=SYSTEM)
     assert await actions(db, tenant) == ["thing.before", "thing.inside"]
@@ -85,11 +92,15 @@ async def test_of_a_part_that_was_undone_nothing_is_noted(db: Database, tenant: 
 async def test_what_cannot_be_noted_is_not_done(db: Database, tenant: TenantId, audit: Audit, owner: asyncpg.Connection, harm: str) -> None:
     await owner.execute(harm)
     told: list[str] = []
-    with pytest.raises(Unavailable) as refused:
+
+    async def noted() -> None:
         async with db.tenant(tenant) as tx:
             await act(tx)
             tx.after_commit(lambda: told.append("done"))
             audit.note(tx, "thing.made", by=SYSTEM)
+
+    with pytest.raises(Unavailable) as refused:
+        await noted()
     assert (refused.value.code, told, await acts(owner)) == ("act-not-recorded", [], 0)
     async with db.tenant(tenant) as tx:  # and the connection is good for the next
         await act(tx)
@@ -99,12 +110,15 @@ async def test_what_cannot_be_noted_is_not_done(db: Database, tenant: TenantId, 
 async def test_a_swallowed_failure_is_not_taken_for_a_commit(
     db: Database, tenant: TenantId, audit: Audit, owner: asyncpg.Connection
 ) -> None:
-    with pytest.raises(Unavailable):
+    async def swallowing() -> None:
         async with db.tenant(tenant) as tx:
             await act(tx)
             audit.note(tx, "thing.made", by=SYSTEM)
-            with pytest.raises(asyncpg.PostgresError):
+            with suppress(asyncpg.PostgresError):
                 await tx.execute("select nonsense")
+
+    with pytest.raises(Unavailable):
+        await swallowing()
     assert await acts(owner) == 0
 
 
