@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from vestibule.errors import VestibuleError
 from vestibule.kit.origins import is_loopback_host
 
 _TRUE = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+_REGION = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_SHORTEST_TOKEN = 32
 
 
 class SettingsError(VestibuleError):
@@ -77,6 +80,34 @@ def _origin(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def _region(raw: str) -> str:
+    if raw and not _REGION.fullmatch(raw):
+        raise ValueError("must be a short name such as eu or us-west")
+    return raw
+
+
+def _cells(raw: str) -> tuple[str, ...]:
+    """`region=origin`, each region and each origin once."""
+    pairs = [(_region(region), _origin(origin)) for region, _, origin in (word.partition("=") for word in _words(raw))]
+    if not all(region and origin for region, origin in pairs):
+        raise ValueError("must be region=origin, comma-separated, such as eu=https://eu.example.org,us=https://us.example.org")
+    if any(len({pair[n] for pair in pairs}) < len(pairs) for n in (0, 1)):
+        raise ValueError("must name each region and each origin once")
+    return tuple(f"{region}={origin}" for region, origin in pairs)
+
+
+def _fit_together(values: Mapping[str, Any]) -> list[str]:
+    """Mistakes that no setting makes alone."""
+    region, token = values.get("region", ""), values.get("cells_token", "")
+    others = [cell for cell in values.get("cells", ()) if not cell.startswith(f"{region}=")]
+    mistakes = []
+    if others and not region:
+        mistakes.append("VESTIBULE_REGION must name this deployment's own region where VESTIBULE_CELLS names others")
+    if others and len(token) < _SHORTEST_TOKEN:
+        mistakes.append(f"VESTIBULE_CELLS_TOKEN must have at least {_SHORTEST_TOKEN} characters where VESTIBULE_CELLS names other cells")
+    return mistakes
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: its name in the environment, how it is read, what it is when absent, and what it means."""
@@ -127,6 +158,17 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("VESTIBULE_TRUSTED_PROXIES", "trusted_proxies", _words, "", "Addresses whose X-Forwarded-For is believed, comma-separated."),
     Setting("VESTIBULE_METRICS_TOKEN", "metrics_token", _text, "", "Bearer token for /metrics; empty: loopback only.", secret=True),
+    Setting("VESTIBULE_REGION", "region", _region, "", "The region of the organisations that live in this deployment, e.g. eu."),
+    Setting(
+        "VESTIBULE_CELLS",
+        "cells",
+        _cells,
+        "",
+        "Every region's deployment, e.g. eu=https://eu.example.org,us=https://us.example.org; the same in all of them.",
+    ),
+    Setting(
+        "VESTIBULE_CELLS_TOKEN", "cells_token", _text, "", "Secret by which the cells know each other; 32 characters or more.", secret=True
+    ),
     Setting("VESTIBULE_RATE_LIMITS", "rate_limits", _flag, "true", "Slow down clients that ask too often; false only under a load test."),
     Setting("VESTIBULE_STUN_URLS", "stun_urls", _words, "", "STUN addresses for the room, e.g. stun:relay.example.org:3478."),
     Setting("VESTIBULE_TURN_URLS", "turn_urls", _words, "", "TURN addresses for the room, e.g. turns:relay.example.org:5349."),
@@ -162,6 +204,9 @@ class Settings:
     allow_networks: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     metrics_token: str
+    region: str
+    cells: tuple[str, ...]
+    cells_token: str
     rate_limits: bool
     stun_urls: tuple[str, ...]
     turn_urls: tuple[str, ...]
@@ -216,6 +261,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             values[setting.field] = setting.read(_raw(setting, source))
         except ValueError as error:
             mistakes.append(f"{setting.name} {error}" if not str(error).startswith(setting.name) else str(error))
+    mistakes += _fit_together(values)
     if mistakes:
         raise SettingsError(mistakes)
     return Settings(**values)

@@ -68,3 +68,32 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
 def test_every_setting_explains_itself() -> None:
     assert all(s.help.endswith(".") for s in SETTINGS)
     assert len({s.name for s in SETTINGS}) == len(SETTINGS)
+
+
+CELLS = {"VESTIBULE_REGION": "eu", "VESTIBULE_CELLS": "eu=https://eu.example,us=https://us.example/", "VESTIBULE_CELLS_TOKEN": "t" * 32}
+
+
+def test_cells_are_read_as_regions_with_origins() -> None:
+    assert load(CELLS).cells == ("eu=https://eu.example", "us=https://us.example")
+    assert load(as_environment(load(CELLS))) == load(CELLS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"VESTIBULE_CELLS": "eu"},
+        {"VESTIBULE_CELLS": "eu="},
+        {"VESTIBULE_CELLS": "=https://eu.example"},
+        {"VESTIBULE_CELLS": "eu=http://eu.example"},
+        {"VESTIBULE_CELLS": "eu=https://eu.example/path"},
+        {"VESTIBULE_CELLS": "eu=https://a@eu.example"},
+        {"VESTIBULE_CELLS": "eu=https://one.example,eu=https://two.example"},
+        {"VESTIBULE_CELLS": "eu=https://one.example,us=https://one.example"},
+        {"VESTIBULE_REGION": ""},
+        {"VESTIBULE_REGION": "EU/../"},
+        {"VESTIBULE_CELLS_TOKEN": "short"},
+    ],
+)
+def test_cells_that_cannot_work_are_a_mistake(change: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        load(CELLS | change)

@@ -20,6 +20,7 @@ from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.audit import Audit
+from vestibule.platform.cells import Cells, read_cells
 from vestibule.platform.db import Bus, Database, Listener
 from vestibule.platform.effects import Effects
 from vestibule.platform.http import Call, Http
@@ -53,6 +54,7 @@ class Parts:
     records: dict[Vendor, Record]
     writeback: WriteBack
     room: RoomService
+    cells: Cells
 
 
 def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -119,6 +121,9 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records)
         visits.subscribers.append(writeback.on_event)
+        cells = Cells(
+            db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token
+        )
         yield Parts(
             settings=settings,
             clock=clock,
@@ -136,6 +141,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             records=records,
             writeback=writeback,
             room=room,
+            cells=cells,
         )
     finally:
         await http.close()

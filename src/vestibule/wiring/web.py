@@ -18,6 +18,8 @@ from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.launch.record import RecordClient
 from vestibule.launch.service import Launches
+from vestibule.platform.cells import Elsewhere
+from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
 from vestibule.platform.health.pulse import Pulse
 from vestibule.platform.telemetry.metrics import SIGNALS, WATCHERS
@@ -28,6 +30,7 @@ from vestibule.platform.web.serve import serve
 from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
+from vestibule.wiring.cells import PLACES
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback import routes as writeback_routes
 
@@ -78,6 +81,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
     """The web application: every feature's routes on these parts."""
     routes = [
         *health_routes.ROUTES,
+        *cell_routes.ROUTES,
         *identity_routes.ROUTES,
         *launch_routes.ROUTES,
         *visit_routes.ROUTES,
@@ -104,6 +108,7 @@ def _services(parts: Parts) -> dict[str, object]:
     return {
         "clock": parts.clock,
         "db": parts.db,
+        "cells": parts.cells,
         "tenancy": parts.tenancy,
         "identity": parts.identity,
         "members": parts.members,
@@ -133,5 +138,7 @@ def _web_config(parts: Parts) -> WebConfig:
         assets={folder.name: folder / "assets" for folder in (*features, room)},
         trusted_proxies=parts.settings.trusted_proxies,
         metrics_token=parts.settings.metrics_token,
+        cells_token=parts.settings.cells_token,
+        around=(lambda app: Elsewhere(app, parts.cells, PLACES)) if parts.cells.others else None,
         rates=RATES if parts.settings.rate_limits else {},
     )

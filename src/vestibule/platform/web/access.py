@@ -50,6 +50,16 @@ class _Internal(Rule):
             raise NotAllowed("metrics-loopback-only", "Set a metrics token to ask from elsewhere.", phase="web")
 
 
+class _Cells(Rule):
+    words = "another cell of ours"
+
+    async def check(self, connection: Connection, config: WebConfig) -> None:
+        """The secret the cells share; where none is set, nobody is one."""
+        said = connection.headers.get("authorization", "")
+        if not config.cells_token or not hmac.compare_digest(said.encode(), f"Bearer {config.cells_token}".encode()):
+            raise NotSignedIn("cells-token-missing", "This is for the cells of other regions only.", phase="cells")
+
+
 class _Session(Rule):
     def __init__(self, roles: Iterable[str]) -> None:
         self.roles = frozenset(roles)
@@ -120,6 +130,7 @@ class Access:
 
     PUBLIC: ClassVar[Rule] = _Public()
     INTERNAL: ClassVar[Rule] = _Internal()
+    CELLS: ClassVar[Rule] = _Cells()
 
     @staticmethod
     def session(*roles: str) -> Rule:

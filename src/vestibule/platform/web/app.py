@@ -71,7 +71,8 @@ def build_app(
     )
     _refuse_open_doors(app)
     _find_mounts_by_method(app.asgi_router.root_route_map_node)
-    app.asgi_handler = Front(app.asgi_handler, config, clock)
+    inner = config.around(app.asgi_handler) if config.around else app.asgi_handler
+    app.asgi_handler = Front(inner, config, clock)
     return app
 
 

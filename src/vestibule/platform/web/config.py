@@ -74,6 +74,8 @@ class WebConfig:
         assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
         trusted_proxies: networks whose X-Forwarded-For is believed.
         metrics_token: bearer token for /metrics; empty means loopback only.
+        cells_token: what the cells of other regions show; empty means there are none.
+        around: put between the front and the routes: what a request for another region's cell meets.
         rates: token buckets by path prefix; empty switches them off (benchmarks).
         max_body: bytes of a request body unless a route says `max_body=`.
         support_phone: shown on error pages when no tenant is known.
@@ -87,6 +89,8 @@ class WebConfig:
     assets: Mapping[str, Path] = field(default_factory=dict)
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str = field(default="", repr=False)
+    cells_token: str = field(default="", repr=False)
+    around: Callable[[Any], Any] | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
     max_body: int = 256_000
     support_phone: str = ""

@@ -30,6 +30,7 @@ RATES: Mapping[str, Rate] = {
     "/h/": Rate(20, 400, penalty=20),
     "/launch/": Rate(500, 5000, penalty=5),
     "/connections/": Rate(20, 200),
+    "/cells/": Rate(500, 5000, penalty=5),
     "/s/": Rate(2000, 20000, penalty=5),
     "/assets/": Rate(500, 10000),
     "/health/": Rate(20, 100),

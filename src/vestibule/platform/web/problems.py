@@ -37,6 +37,12 @@ class MethodNotAllowed(VestibuleError):
     status = 405
 
 
+class Misdirected(VestibuleError):
+    """What a program asks for lives elsewhere (RFC 9110 15.5.20)."""
+
+    status = 421
+
+
 def known(error: BaseException) -> VestibuleError:
     """The error as one of ours: Litestar's by their status, anything else is a mistake of ours."""
     while error.__class__.__name__ == "LitestarException" and error.__cause__:
@@ -144,6 +150,7 @@ def heading(problem: VestibuleError) -> str:
         TooMany: _("One moment, please"),
         Unavailable: _("We will be right back"),
         MethodNotAllowed: _("That did not work"),
+        Misdirected: _("That did not work"),
     }
     return next((title for kind, title in titles.items() if isinstance(problem, kind)), _("Something went wrong"))
 
