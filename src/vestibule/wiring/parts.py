@@ -121,9 +121,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records)
         visits.subscribers.append(writeback.on_event)
-        cells = Cells(
-            db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token
-        )
+        cells = Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
         yield Parts(
             settings=settings,
             clock=clock,
