@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vestibule import __version__
@@ -105,13 +106,16 @@ def doctor() -> None:
     from vestibule.installation import examine
 
     with console.status("Examining ..."):
-        findings = _run(examine(_settings()))
+        groups = _run(examine(_settings()))
     colour = {"good": "green", "look": "yellow", "stops": "red"}
-    for finding in findings:
-        console.print(f"[bold {colour[finding.level]}]{finding.level:<6}[/] {finding.what}", highlight=False)
-        if finding.remedy:
-            console.print(f"       {finding.remedy}", style="dim", highlight=False)
-    if any(finding.level == "stops" for finding in findings):
+    for group in groups:
+        console.print(f"\n[bold]{escape(group.title)}[/]", highlight=False)
+        for finding in group.findings:
+            line = f"  [bold {colour[finding.level]}]{finding.level:<6}[/] {escape(finding.what)} [dim]({finding.code})[/]"
+            console.print(line, highlight=False, soft_wrap=True)
+            if finding.remedy:
+                console.print(f"         {escape(finding.remedy)}", style="dim", highlight=False, soft_wrap=True)
+    if any(finding.level == "stops" for group in groups for finding in group.findings):
         raise typer.Exit(1)
 
 

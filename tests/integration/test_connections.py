@@ -63,11 +63,11 @@ async def test_the_doctor_finds_the_record_and_says_what_is_missing(db_url: str,
         good = {**FILE["connections"][0], "name": "Practice", "iss": hospital.fhir}  # type: ignore[dict-item]
         bad = {**FILE["connections"][0], "name": "Wrong", "iss": f"{hospital.url}/nowhere"}  # type: ignore[dict-item]
         await apply_connections(settings(db_url, tmp_path), written(tmp_path, {**FILE, "connections": [good, bad]}))
-        findings = await examine(settings(db_url, tmp_path))
+        groups = await examine(settings(db_url, tmp_path))
     finally:
         await hospital.stop()
-    told = {(finding.level, finding.what.split(":")[0]) for finding in findings}
-    assert ("good", "The database answers.") in told
-    assert ("good", "Practice (test)") in told
-    assert ("stops", "Wrong (test)") in told
-    assert all(finding.remedy for finding in findings if finding.level == "stops")
+    told = {(group.title.split(":")[0], finding.code) for group in groups for finding in group.findings}
+    assert ("This installation", "database") in told
+    assert ("Alder Clinic, Practice (test)", "reachable") in told
+    assert ("Alder Clinic, Wrong (test)", "fhir-not-here") in told
+    assert all(finding.remedy for group in groups for finding in group.findings if finding.level != "good")

@@ -13,6 +13,8 @@ from pathlib import Path
 from vestibule.adapters.ehr.epic.status import EpicStatus
 from vestibule.adapters.meetings.room.passes import RelayConfig
 from vestibule.adapters.meetings.room.service import RoomService
+from vestibule.doctor.register import TenancyRegister
+from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
 from vestibule.identity.members import Members
 from vestibule.identity.service import Identity
@@ -55,6 +57,7 @@ class Parts:
     writeback: WriteBack
     room: RoomService
     cells: Cells
+    doctor: Doctor
 
 
 def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -105,6 +108,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     bus = Bus(db, listener)
     loopback, networks = settings.allow_loopback_http, settings.allow_networks
     http = Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+    # Its own door: an address that somebody tries out, or a slow record that is looked at, trips no launch's circuit breaker.
+    looking = Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
     idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
     identity = Identity(clock, idle=idle, absolute=absolute)
     identity.listen(listener)
@@ -140,8 +145,12 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             writeback=writeback,
             room=room,
             cells=cells,
+            doctor=Doctor(
+                outside=looking, register=TenancyRegister(db, tenancy), clock=clock, origin=settings.origin, loopback_http=loopback
+            ),
         )
     finally:
+        await looking.close()
         await http.close()
         await listener.stop()
         await db.close()

@@ -2,6 +2,7 @@
 
 from vestibule.platform.http.door import Credentials, Http
 from vestibule.platform.http.failures import NEVER_SENT
+from vestibule.platform.http.handshake import Handshake, Why, why
 from vestibule.platform.http.record import Call
 
-__all__ = ["NEVER_SENT", "Call", "Credentials", "Http"]
+__all__ = ["NEVER_SENT", "Call", "Credentials", "Handshake", "Http", "Why", "why"]

@@ -28,6 +28,7 @@ from vestibule.platform.http.body import Body
 from vestibule.platform.http.breaker import Breaker, Lane, LaneFull
 from vestibule.platform.http.failures import in_words, insecure
 from vestibule.platform.http.guard import Policy, Refused, judge
+from vestibule.platform.http.handshake import Handshake, kinds_of, shake
 from vestibule.platform.http.headers import carried_to_another_origin, checked, incoming
 from vestibule.platform.http.record import Call, path_shape, write_down
 from vestibule.platform.http.resolver import Lookup, open_session, system_lookup
@@ -169,6 +170,26 @@ class Http:
             return result
         finally:
             steps.close()
+
+    async def handshake(self, url: str, phase: str, *, timeout: float = 10) -> Handshake:
+        """Connect, judge the certificate, and hang up without a word; fails in the same words as a request."""
+        try:
+            target = parse(url)
+            policy = self._policies.get(target.scheme)
+            if policy is None:
+                raise insecure(phase)
+            async with asyncio.timeout(timeout):
+                return await shake(target, policy, self._lookup, self._trust)
+        except (TimeoutError, OSError, ValueError) as error:
+            raise in_words(error, phase=phase, sent=False) from error
+
+    async def kinds(self, url: str, phase: str, *, timeout: float = 10) -> tuple[str, ...]:
+        """The kinds of address a URL's host has (`public`, `private`, `loopback`, ...). Nobody is called."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await kinds_of(parse(url), self._lookup)
+        except (TimeoutError, OSError, ValueError) as error:
+            raise in_words(error, phase=phase, sent=False) from error
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,1 @@
+"""The doctor: looks at an EHR connection the way a launch would, and says cause and remedy in words."""

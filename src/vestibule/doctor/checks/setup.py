@@ -1,0 +1,110 @@
+"""What was entered: client ids, frames, and whether test and production could be mixed up. Nobody is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vestibule.doctor.documents import host_of
+from vestibule.doctor.model import Finding, good, look, shown, stops
+from vestibule.doctor.ports import Neighbour
+from vestibule.kit.origins import is_loopback_host, origin_of
+from vestibule.tenancy.model import ClientAuth, Connection, Environment
+
+_TEST = re.compile(r"(non-?prod|tst|test|sbx|sandbox|sup|poc|dev|stg|staging|train|trn)\b|\b(tst|test|sbx|code)", re.IGNORECASE)
+_PRODUCTION = re.compile(r"prd|\bprod|prod\b|production", re.IGNORECASE)
+
+
+def setup(connection: Connection, neighbours: tuple[Neighbour, ...]) -> Iterator[Finding]:
+    """Everything that can be said by looking at the connection alone."""
+    yield from _clients(connection)
+    yield from _frames(connection)
+    yield from _environment(connection)
+    yield from _twins(connection, neighbours)
+
+
+def _clients(connection: Connection) -> Iterator[Finding]:
+    ids = {
+        "clinicians": connection.provider_client_id,
+        "patients": connection.patient_client_id,
+        "the back end": connection.backend_client_id,
+    }
+    if not ids["clinicians"]:
+        yield stops(
+            "client-provider-missing",
+            "There is no client id for clinicians' launches.",
+            "Register the provider app at the record and enter its client id.",
+        )
+    if not ids["patients"]:
+        yield look(
+            "client-patient-missing",
+            "There is no client id for patients' launches.",
+            "Register the patient app at the record and enter its client id.",
+        )
+    if not ids["the back end"]:
+        what = "There is no client id for the back end: the record is not told who connects and leaves."
+        yield look("client-backend-missing", what, "Register the back-end app at the record and enter its client id.")
+    given = [client for client in ids.values() if client]
+    if len(set(given)) < len(given):
+        same = " and ".join(who for who, client in ids.items() if client and given.count(client) > 1)
+        yield look("client-shared", f"One client id serves {same}.", "Register an app for each: what one may read, the others need not.")
+    elif all(ids.values()):
+        yield good("clients", "Clinicians, patients and the back end have client ids of their own.")
+    if connection.client_auth is ClientAuth.SECRET_BASIC and not connection.client_secret:
+        yield stops(
+            "client-secret-missing",
+            "The clients prove themselves by a secret, and none was entered.",
+            "Enter the secret, or use keys (private_key_jwt).",
+        )
+
+
+def _frames(connection: Connection) -> Iterator[Finding]:
+    frames = connection.frame_ancestors
+    if not frames:
+        what = "No page may show ours in a frame: launches work in windows of their own only."
+        yield look("frame-missing", what, "If the record shows visits inside its own window, enter the origin of its pages.")
+        return
+    plain = [frame for frame in frames if not frame.startswith("https://") and not is_loopback_host(host_of(frame))]
+    if plain:
+        yield look("frame-plain", f"{shown(plain[0])} may show our pages in a frame and is not https.", "Enter the https origin.")
+    try:
+        own = origin_of(connection.iss)
+    except ValueError:
+        return
+    if own in frames:
+        yield good("frames", "The record's own origin may show our pages in a frame.")
+    else:
+        others = " and others" if len(frames) > 1 else ""
+        what = f"{shown(frames[0])}{others} may show our pages in a frame, and the record's own origin {shown(own)} may not."
+        yield look("frame-elsewhere", what, "Right where the record's screens come from another address than its FHIR server; else add it.")
+
+
+def hint(url: str) -> Environment | None:
+    """Which environment an address seems to name; None when it names none, or both."""
+    words = url.partition("://")[2]
+    test, production = bool(_TEST.search(words)), bool(_PRODUCTION.search(re.sub(r"non-?prod", "", words, flags=re.IGNORECASE)))
+    return None if test == production else Environment.TEST if test else Environment.PRODUCTION
+
+
+def _environment(connection: Connection) -> Iterator[Finding]:
+    named = hint(connection.iss)
+    if named is not None and named is not connection.environment:
+        what = f"The address looks like {named} and the connection is marked {connection.environment}."
+        yield look("environment-doubtful", what, "Make sure which it is: a launch from the wrong one is refused.")
+
+
+def _twins(connection: Connection, neighbours: tuple[Neighbour, ...]) -> Iterator[Finding]:
+    for other in neighbours:
+        if other.own and other.iss == connection.iss:
+            what = f"The connection {shown(other.name)} ({other.environment}) has the same address."
+            yield stops("iss-twice", what, "One FHIR base URL is one environment: remove one of the two.")
+        elif other.iss == connection.iss:
+            what = "Another organisation here uses the same address."
+            yield look("iss-shared", what, "Right where organisations share one record on purpose; a launch then asks whose visit it is.")
+        elif other.own and _folded(other.iss) == _folded(connection.iss):
+            what = f"The connection {shown(other.name)} ({other.environment}) has nearly the same address: only capitals or a slash differ."
+            yield look("iss-nearly-twice", what, "Remove the one that the record does not send.")
+
+
+def _folded(url: str) -> str:
+    return url.lower().rstrip("/")

@@ -1,0 +1,144 @@
+"""A real token request: does the record know our clients and our keys?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from vestibule.doctor.checks.describe import Described
+from vestibule.doctor.model import Finding, good, look, shown, stops
+from vestibule.doctor.ports import Outside
+from vestibule.errors import VestibuleError
+from vestibule.kit.exchange import Answer, Ask
+from vestibule.kit.jsontext import JsonError, read_object
+from vestibule.protocols.jose import SIGNING_ALGORITHMS, SigningKey
+from vestibule.protocols.oauth2 import acceptable
+from vestibule.protocols.smart import ClientIdentity
+from vestibule.tenancy.model import ClientAuth, Connection
+from vestibule.tenancy.service import ConnectionKey
+
+PHASE: Final = "doctor.token"
+_SECONDS = 8.0
+_OK = 200
+# In its error codes OAuth allows these letters only (RFC 6749 5.2); a code is at most as long as the longest registered one.
+_MOST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One client that asks for a token."""
+
+    who: str
+    client_id: str
+    grant: dict[str, str]
+    good: frozenset[str]  # the answers by which the record shows that it knows the client
+
+
+def askings(connection: Connection, told: Described) -> list[Asking]:
+    """Which clients can be tried. People's clients ask with a code that never was: only whether *they* are known matters."""
+    v1 = (
+        told.configuration is not None
+        and "permission-v1" in told.configuration.capabilities
+        and "permission-v2" not in told.configuration.capabilities
+    )
+    scope = "system/Appointment.read" if v1 else "system/Appointment.rs"
+    found = []
+    if connection.backend_client_id and connection.client_auth is not ClientAuth.PUBLIC:
+        found.append(
+            Asking("the back end", connection.backend_client_id, {"grant_type": "client_credentials", "scope": scope}, frozenset({""}))
+        )
+    return found
+
+
+async def token(
+    outside: Outside, connection: Connection, keys: tuple[ConnectionKey, ...], told: Described, now: datetime, *, loopback_http: bool
+) -> AsyncIterator[Finding]:
+    """Ask for a token as each client that can be tried, and put the answer into words."""
+    url = told.discovered.token
+    if not acceptable(url, loopback_http=loopback_http):
+        return
+    for asking in askings(connection, told):
+        client = _identity(connection, asking.client_id, keys, told, now)
+        if client is not None:
+            yield await _ask(outside, url, asking, client, now)
+
+
+def _identity(
+    connection: Connection, client_id: str, keys: tuple[ConnectionKey, ...], told: Described, now: datetime
+) -> ClientIdentity | None:
+    headers = {"Epic-Client-ID": client_id}
+    if connection.client_auth is ClientAuth.SECRET_BASIC:
+        secret = connection.client_secret
+        return ClientIdentity(client_id, "client_secret_basic", secret=secret, headers=headers) if secret else None
+    key = _key(keys, told, now)
+    return ClientIdentity(client_id, "private_key_jwt", key=key, headers=headers) if key else None
+
+
+def _key(keys: tuple[ConnectionKey, ...], told: Described, now: datetime) -> SigningKey | None:
+    """The key a launch would sign with."""
+    accepted = told.configuration.algs if told.configuration else ()
+    algs = [alg for alg in SIGNING_ALGORITHMS if not accepted or alg in accepted] or list(SIGNING_ALGORITHMS)
+    active = [key.key for key in keys if key.active_from <= now]
+    return next((key for alg in algs for key in active if key.alg == alg), None)
+
+
+async def _ask(outside: Outside, url: str, asking: Asking, client: ClientIdentity, now: datetime) -> Finding:
+    proof, headers = client.prove(url, now)
+    sent = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **client.headers, **headers}
+    try:
+        answer = await outside.perform(Ask("POST", url, PHASE, sent, urlencode({**asking.grant, **proof}).encode()), timeout=_SECONDS)
+    except VestibuleError as error:
+        return stops(
+            "token-unreached",
+            f"The record's sign-in for programs cannot be used: {error.sentence}",
+            "Check the network, then ask the record's operator.",
+        )
+    return judged(asking, answer)
+
+
+def judged(asking: Asking, answer: Answer) -> Finding:
+    """What a token answer says about the client."""
+    who = asking.who
+    if answer.status == _OK:
+        return good("token", f"The record gave {who} a token: it knows our client and our key.")
+    error = _error(answer)
+    if error in asking.good:
+        return good("token", f"The record knows the client of {who} and its key.")
+    if error == "invalid_client":
+        what = (
+            f"The record does not accept the client of {who} (invalid_client): "
+            "keys or OAuth are not set up there, or it has not fetched our keys yet."
+        )
+        return stops(
+            "token-invalid-client",
+            what,
+            "Compare the client id and the JWKS address at the record. Epic fetches new keys within an hour in its sandbox, else 24 hours.",
+        )
+    if error == "unauthorized_client":
+        what = f"The record knows the client of {who} and does not allow it this kind of access (unauthorized_client)."
+        return stops("token-unauthorized-client", what, "Register the client at the record as a back-end (client_credentials) app.")
+    if error == "invalid_scope":
+        what = f"The record does not grant {who} the reading of appointments (invalid_scope)."
+        return look(
+            "token-invalid-scope", what, "Allow the client the system scope on Appointment, or name another in the connection's profile."
+        )
+    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+        return look(
+            "token-failing",
+            f"The record's sign-in answers with a fault (HTTP {answer.status}).",
+            "Try again later; if it lasts, ask its operator.",
+        )
+    what = f"The record refused {who} a token (HTTP {answer.status}{', ' + error if error else ''})."
+    return stops("token-refused", what, "Show this to the record's operator.")
+
+
+def _error(answer: Answer) -> str:
+    """The OAuth error code, cleaned: letters, digits, underscores, and not many."""
+    try:
+        said = str(read_object(answer.body, max_bytes=65_536, max_depth=16).get("error", ""))
+    except JsonError:
+        return ""
+    return shown("".join(c for c in said[:_MOST] if c.isascii() and (c.isalnum() or c == "_")))

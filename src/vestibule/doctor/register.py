@@ -1,0 +1,29 @@
+"""The register of connections, asked in short transactions that end before anything is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vestibule.doctor.ports import Kept, Neighbour
+from vestibule.platform.db import Database
+from vestibule.tenancy.model import Connection
+from vestibule.tenancy.service import Tenancy
+
+
+@dataclass(frozen=True, slots=True)
+class TenancyRegister:
+    """The port `Register`."""
+
+    db: Database
+    tenancy: Tenancy
+
+    async def kept(self, connection: Connection) -> Kept:
+        """The connection's keys, and those it might be confused with."""
+        async with self.db.tenant(connection.tenant) as tx:
+            keys = await self.tenancy.signing_keys(tx, connection.id)
+            own = [one for one in await self.tenancy.connections(tx) if one.id != connection.id]
+        others = [one for one in await self.tenancy.whose_iss(self.db, connection.iss) if one.tenant != connection.tenant]
+        neighbours = [Neighbour(one.name, one.environment, one.iss, own=True) for one in own]
+        # Nothing of another organisation is shown but that it is there.
+        neighbours += [Neighbour("", "", one.iss, own=False) for one in others[:1]]
+        return Kept(tuple(keys), tuple(neighbours))

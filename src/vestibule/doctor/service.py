@@ -1,0 +1,115 @@
+"""The doctor: looks at an address on entry, and at a whole connection on demand. Bounded in time, never inside a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from vestibule.doctor.address import judged
+from vestibule.doctor.checks import ours
+from vestibule.doctor.checks.describe import Described, describe
+from vestibule.doctor.checks.reach import reach
+from vestibule.doctor.checks.setup import setup
+from vestibule.doctor.checks.signin import signin
+from vestibule.doctor.checks.token import token
+from vestibule.doctor.model import Discovered, Finding, Level, look, worst
+from vestibule.doctor.ports import Kept, Outside, Register
+from vestibule.errors import VestibuleError
+from vestibule.kit.clock import Clock
+from vestibule.tenancy.model import Connection
+
+_SECONDS: Final = 20.0
+
+
+class Doctor:
+    """One for the process. Neither method raises for what it finds."""
+
+    def __init__(
+        self, *, outside: Outside, register: Register, clock: Clock, origin: str, loopback_http: bool = False, seconds: float = _SECONDS
+    ) -> None:
+        """Put together.
+
+        Args:
+            outside: the outbound door; best one of its own, whose circuit breakers launches do not share.
+            register: gives keys and neighbours.
+            clock: the time.
+            origin: our public address.
+            loopback_http: allow plain http on this machine (the practice hospital).
+            seconds: for everything.
+        """
+        self._outside = outside
+        self._register = register
+        self._clock = clock
+        self._origin = origin
+        self._loopback = loopback_http
+        self._seconds = seconds
+
+    async def look_at(self, url: str) -> tuple[list[Finding], Discovered | None]:
+        """What an address that somebody typed leads to. The address is hostile input; what is not allowed is not called."""
+        address = judged(url, loopback_http=self._loopback)
+        findings = list(address.findings)
+        if not address.url:
+            return findings, None
+        told = Described(address.url)
+
+        async def work() -> None:
+            await self._record(address.url, "", findings, told)
+
+        await self._in_time(work, findings)
+        return findings, told.discovered if told.statement or told.configuration else None
+
+    async def examine(self, connection: Connection) -> list[Finding]:
+        """Everything about a connection, the way a launch and the back end would use it."""
+        findings: list[Finding] = []
+
+        async def work() -> None:
+            kept = await self._register.kept(connection)
+            findings.extend(setup(connection, kept.neighbours))
+            findings.extend(ours.keys(connection, kept.keys, self._clock.now()))
+            await asyncio.gather(
+                self._collect(ours.public_address(self._outside, self._origin, connection.iss), findings),
+                self._collect(ours.published(self._outside, self._origin, connection, kept.keys), findings),
+                self._theirs(connection, kept, findings),
+            )
+
+        await self._in_time(work, findings)
+        return findings
+
+    async def _theirs(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
+        """The record's side, and last the token request, which needs all the others."""
+        address = judged(connection.iss, loopback_http=self._loopback)
+        findings.extend(address.findings)
+        if not address.url:
+            return
+        told = Described(connection.iss)
+        await self._record(connection.iss, connection.provider_client_id, findings, told)
+        asking = token(self._outside, connection, kept.keys, told, self._clock.now(), loopback_http=self._loopback)
+        await self._collect(asking, findings)
+
+    async def _record(self, url: str, client_id: str, findings: list[Finding], told: Described) -> None:
+        """Connect, then read what the record says about itself; `told` is filled on the way."""
+        reached = await reach(self._outside, self._clock, url)
+        findings.extend(reached)
+        if worst(reached) is Level.STOPS:
+            return
+        await describe(self._outside, self._clock, told, client_id)
+        findings.extend(told.findings)
+        findings.extend(signin(told, loopback_http=self._loopback))
+
+    @staticmethod
+    async def _collect(found: AsyncIterator[Finding], findings: list[Finding]) -> None:
+        async for finding in found:
+            findings.append(finding)  # noqa: PERF401  one by one: what was found before the time is over counts
+
+    async def _in_time(self, work: Callable[[], Awaitable[None]], findings: list[Finding]) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await work()
+        except TimeoutError:
+            what = f"Looking took longer than {self._seconds:.0f} seconds; what is listed was found until then."
+            findings.append(look("out-of-time", what, "Something answers very slowly: look at the slowest part first, then try again."))
+        except VestibuleError as error:
+            findings.append(
+                look("check-failed", f"A check could not be made: {error.sentence}", "Try again; if it lasts, look into the log.")
+            )
