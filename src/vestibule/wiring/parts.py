@@ -116,10 +116,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     audit = Audit(clock)
     members = Members(clock=clock, identity=identity, audit=audit)
     visits = Visits(clock, box)
-    relay = RelayConfig(settings.stun_urls, settings.turn_urls, settings.turn_secret, settings.relay_only)
-    room = RoomService(
-        db=db, bus=bus, visits=visits, clock=clock, keyed_hash=box.keyed_hash, relay=relay, grace_seconds=settings.grace_seconds
-    )
+    room = _room(db, bus, visits, box, settings, clock)
     try:
         await listener.start()
         tenancy, effects = Tenancy(clock, box), Effects()
@@ -154,6 +151,13 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         await http.close()
         await listener.stop()
         await db.close()
+
+
+def _room(db: Database, bus: Bus, visits: Visits, box: SecretBox, settings: Settings, clock: Clock) -> RoomService:
+    relay = RelayConfig(settings.stun_urls, settings.turn_urls, settings.turn_secret, settings.relay_only)
+    return RoomService(
+        db=db, bus=bus, visits=visits, clock=clock, keyed_hash=box.keyed_hash, relay=relay, grace_seconds=settings.grace_seconds
+    )
 
 
 def _count_call(call: Call) -> None:
