@@ -106,10 +106,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     db = await Database.open(database_url, max_size=settings.pool_size)
     listener = Listener(database_url)
     bus = Bus(db, listener)
-    loopback, networks = settings.allow_loopback_http, settings.allow_networks
-    http = Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
-    # Its own door: an address that somebody tries out, or a slow record that is looked at, trips no launch's circuit breaker.
-    looking = Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+    # The doctor has a door of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
+    http, looking = _door(settings, clock), _door(settings, clock)
     idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
     identity = Identity(clock, idle=idle, absolute=absolute)
     identity.listen(listener)
@@ -151,6 +149,16 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         await http.close()
         await listener.stop()
         await db.close()
+
+
+def _door(settings: Settings, clock: Clock) -> Http:
+    loopback, networks = settings.allow_loopback_http, settings.allow_networks
+    return Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+
+
+def _doctor(outside: Http, db: Database, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:
+    register, loopback = TenancyRegister(db, tenancy), settings.allow_loopback_http
+    return Doctor(outside=outside, register=register, clock=clock, origin=settings.origin, loopback_http=loopback)
 
 
 def _room(db: Database, bus: Bus, visits: Visits, box: SecretBox, settings: Settings, clock: Clock) -> RoomService:
