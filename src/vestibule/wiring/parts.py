@@ -140,9 +140,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             writeback=writeback,
             room=room,
             cells=cells,
-            doctor=Doctor(
-                outside=looking, register=TenancyRegister(db, tenancy), clock=clock, origin=settings.origin, loopback_http=loopback
-            ),
+            doctor=_doctor(looking, db, tenancy, settings, clock),
         )
     finally:
         await looking.close()
