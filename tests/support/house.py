@@ -181,6 +181,11 @@ class House:
             opened = await self.parts.members.open_session(tx, member)
         return Staff(self, member, opened)
 
+    async def program(self, roles: Collection[StaffRole], *, tenant: TenantId | None = None) -> str:
+        """A bearer token with these roles."""
+        async with self.parts.db.tenant(tenant or self.tenant) as tx:
+            return (await self.parts.tokens.make(tx, name="A program", roles=roles, days=30, by=SYSTEM)).secret
+
     async def organisation(self, name: str = "Birch Hospital") -> TenantId:
         """Another organisation in the same house."""
         tenant = TenantId(new_id())

@@ -128,3 +128,32 @@ class Person:
     name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     directory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A program's bearer token; its secret is shown once and kept nowhere.
+
+    Attributes:
+        used_at: the last time, to the minute.
+    """
+
+    id: TokenId
+    name: str
+    roles: frozenset[StaffRole]
+    made_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+    def good(self, now: datetime) -> bool:
+        """True while it opens doors."""
+        return self.withdrawn_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class MadeToken:
+    """A token just made, and its secret."""
+
+    token: Token
+    secret: str = field(repr=False)

@@ -18,6 +18,7 @@ from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
 from vestibule.identity.members import Members
 from vestibule.identity.service import Identity
+from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
@@ -50,6 +51,7 @@ class Parts:
     tenancy: Tenancy
     identity: Identity
     members: Members
+    tokens: Tokens
     audit: Audit
     visits: Visits
     effects: Effects
@@ -113,6 +115,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     identity.listen(listener)
     audit = Audit(clock)
     members = Members(clock=clock, identity=identity, audit=audit)
+    tokens = Tokens(clock=clock, audit=audit)
+    tokens.listen(listener)
     visits = Visits(clock, box)
     room = _room(db, bus, visits, box, settings, clock)
     try:
@@ -133,6 +137,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             tenancy=tenancy,
             identity=identity,
             members=members,
+            tokens=tokens,
             audit=audit,
             visits=visits,
             effects=effects,

@@ -112,6 +112,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "tenancy": parts.tenancy,
         "identity": parts.identity,
         "members": parts.members,
+        "tokens": parts.tokens,
         "audit": parts.audit,
         "visits": parts.visits,
         "effects": parts.effects,
@@ -133,6 +134,7 @@ def _web_config(parts: Parts) -> WebConfig:
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,
+        prove_token=lambda secret: parts.tokens.prove(parts.db, secret),
         nav=NAV,
         templates=[folder / "templates" for folder in (*features, room)],
         assets={folder.name: folder / "assets" for folder in (*features, room)},

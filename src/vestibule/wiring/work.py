@@ -76,4 +76,5 @@ async def _tidy(parts: Parts, retention: Retention) -> None:
         await retention.forget(parts.db, tenant)
         async with parts.db.tenant(tenant) as tx:
             await parts.identity.sweep(tx)
+            await parts.tokens.sweep(tx)
             await LaunchStore().forget(tenant, tx, parts.clock.now() - _KEEP_LAUNCHES)
