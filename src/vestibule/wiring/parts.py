@@ -110,13 +110,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     bus = Bus(db, listener)
     # The doctor has a door of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
     http, looking = _door(settings, clock), _door(settings, clock)
-    idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
-    identity = Identity(clock, idle=idle, absolute=absolute)
-    identity.listen(listener)
     audit = Audit(clock)
-    members = Members(clock=clock, identity=identity, audit=audit)
-    tokens = Tokens(clock=clock, audit=audit)
-    tokens.listen(listener)
+    identity, members, tokens = _people(settings, clock, audit, listener)
     visits = Visits(clock, box)
     room = _room(db, bus, visits, box, settings, clock)
     try:
@@ -162,6 +157,15 @@ def _door(settings: Settings, clock: Clock) -> Http:
 def _doctor(outside: Http, db: Database, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:
     register, loopback = TenancyRegister(db, tenancy), settings.allow_loopback_http
     return Doctor(outside=outside, register=register, clock=clock, origin=settings.origin, loopback_http=loopback)
+
+
+def _people(settings: Settings, clock: Clock, audit: Audit, listener: Listener) -> tuple[Identity, Members, Tokens]:
+    """Who is asking: sessions, members, programs; what ends on another node is heard of here."""
+    idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
+    identity, tokens = Identity(clock, idle=idle, absolute=absolute), Tokens(clock=clock, audit=audit)
+    identity.listen(listener)
+    tokens.listen(listener)
+    return identity, Members(clock=clock, identity=identity, audit=audit), tokens
 
 
 def _room(db: Database, bus: Bus, visits: Visits, box: SecretBox, settings: Settings, clock: Clock) -> RoomService:
