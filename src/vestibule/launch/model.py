@@ -147,11 +147,22 @@ def names_of(connection: Connection) -> Names:
     return Names(**{**{name: getattr(usual, name) for name in Names.__slots__}, **own})
 
 
+def extra_scopes(connection: Connection) -> list[str]:
+    """What this connection asks for beside the usual (`profile.launch.extra_scopes`)."""
+    changes: Any = connection.profile.get("launch", {})
+    extra = changes.get("extra_scopes", "") if isinstance(changes, Mapping) else ""
+    return extra.split() if isinstance(extra, str) else []
+
+
 def read_context(token: TokenAnswer, names: Names) -> Context:
-    """What the token answer itself says. A token the record left unfilled (`%CSN%`, `NONE`) counts as not sent."""
+    """What the token answer itself says. A token the record left unfilled (`%CSN%`, `NONE`) counts as not sent.
+
+    The records of group visits send the conference's id in the CSN's place; it is no CSN, and each patient's own comes with the encounter.
+    """
+    csn, conference = _filled(token, names.csn), _filled(token, names.conference)
     return Context(
-        csn=_filled(token, names.csn),
-        conference=_filled(token, names.conference),
+        csn="" if csn == conference else csn,
+        conference=conference,
         encounter=_filled(token, "encounter"),
         patient=_filled(token, "patient"),
         department=_filled(token, names.department),

@@ -32,6 +32,7 @@ from vestibule.launch.model import (
     LaunchKind,
     Pressed,
     check_same_visit,
+    extra_scopes,
     identifiers,
     names_of,
     read_context,
@@ -190,7 +191,7 @@ class Launches:
             server,
             client_id=client_id_of(connection, kind),
             redirect_uri=self.redirect_uri,
-            scope=launch_scope(server, who=kind.value, extra=_extra_scopes(connection)),
+            scope=launch_scope(server, who=kind.value, extra=extra_scopes(connection)),
             state=state,
             aud=connection.iss,
             launch=asked.launch,
@@ -351,12 +352,6 @@ class Launches:
 def browser_cookie(state: str) -> str:
     """The cookie of one launch, so that two launches in one browser never meet."""
     return "l_" + fingerprint(state)[:12].hex()
-
-
-def _extra_scopes(connection: Connection) -> list[str]:
-    changes = connection.profile.get("launch", {})
-    extra = changes.get("extra_scopes", "") if isinstance(changes, Mapping) else ""
-    return extra.split() if isinstance(extra, str) else []
 
 
 def _judge(row: Row, browser: str, now: datetime) -> None:

@@ -132,6 +132,10 @@ VISIT_STEPS: Mapping[EventKind, Mapping[VisitState, VisitState]] = {
 INSIDE = frozenset({_P.ADMITTED, _P.CONNECTED, _P.DISCONNECTED})
 
 
+# The identifier system of visits that no patient is in: rehearsals and test links. Reports leave them out.
+SYNTHETIC = "synthetic"
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """A name the outside world has for a visit: (connection, system, value), e.g. (c, "csn", "1853")."""
