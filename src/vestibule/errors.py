@@ -2,6 +2,7 @@
 
     VestibuleError
     ├── BadInput          400  what was sent cannot be understood or is not allowed in this form
+    │   └── InvalidFields      ... and it can be said of each field what is wrong with it
     ├── NotSignedIn       401  nobody known is asking
     ├── NotAllowed        403  known, but not allowed (or: the route's guard said no)
     ├── NotFound          404  no such thing, or not yours (the two look alike from outside)
@@ -18,6 +19,7 @@ Each carries a stable `code` (kebab-case, documented in docs/reference/errors.md
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -50,6 +52,25 @@ class BadInput(VestibuleError):
     """What was sent cannot be understood or is not allowed in this form."""
 
     status = 400
+
+
+class InvalidFields(BadInput):
+    """Parts of what was sent are wrong, each by itself: a form says so beside the field, the API in the member `fields` of its problem.
+
+    Attributes:
+        fields: name of the field -> stable code of what is wrong with it, documented like every other (`url-not-https`). A person reads
+            the sentence that `vestibule.tenancy.judging.sentence_of(code)` gives.
+    """
+
+    def __init__(self, fields: Mapping[str, str], *, phase: str) -> None:
+        """Name the fields.
+
+        Args:
+            fields: name -> code; at least one.
+            phase: dotted, e.g. `connection.save`.
+        """
+        super().__init__("fields-invalid", "Some of what was entered cannot be used. Look at the fields that are marked.", phase=phase)
+        self.fields = dict(fields)
 
 
 class NotSignedIn(VestibuleError):

@@ -106,9 +106,14 @@ _SQL = re.compile(
 _SPEAKS_SQL = ("vestibule.platform.db.", "vestibule.platform.effects.", "vestibule.platform.audit.")
 
 
+def is_store(module: Module) -> bool:
+    """True for a feature's `store`, a file or a folder of files."""
+    return ".store." in module.name + "."
+
+
 def sql_outside_a_store(module: Module) -> Iterator[str]:
     """Texts that are SQL, in a module that is neither a store nor the database's own plumbing."""
-    if module.name.endswith(".store") or any((module.name + ".").startswith(door) for door in _SPEAKS_SQL):
+    if is_store(module) or any((module.name + ".").startswith(door) for door in _SPEAKS_SQL):
         return
     docstrings = {id(node.body[0].value) for node in ast.walk(module.tree) if _has_docstring(node)}  # type: ignore[attr-defined]
     for node in ast.walk(module.tree):
@@ -118,7 +123,7 @@ def sql_outside_a_store(module: Module) -> Iterator[str]:
 
 def stores_without_tenant(module: Module) -> Iterator[str]:
     """Public methods of a store whose first argument is not the tenant, unless they find out which tenant it is."""
-    if not module.name.endswith(".store") or module.name.startswith("vestibule.platform."):
+    if not is_store(module) or module.name.startswith("vestibule.platform."):
         return  # plumbing serves all tenants: the dispatcher's claims, the health's heartbeat
     for function in module.functions():
         if function.name.startswith("_") or not isinstance(function, ast.AsyncFunctionDef):

@@ -57,6 +57,10 @@ class Members:
             raise NotFound("member-not-found", "There is no such person in this organisation.", phase=_PHASE)
         return found
 
+    async def find(self, tx: Tx, member: MemberId) -> Member | None:
+        """The same, or nobody."""
+        return await self._store.get(_tenant(tx), tx, member)
+
     async def invite(self, tx: Tx, *, email: str, name: str = "", roles: Iterable[StaffRole], by: Actor) -> Invited:
         """Invite somebody; inviting the same address again makes a new link, and the old one leads nowhere.
 

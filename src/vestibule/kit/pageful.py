@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
 
 T = TypeVar("T")
 _MOST = 2000
@@ -38,3 +40,23 @@ def keys_of(after: str, count: int) -> tuple[str, ...] | None:
         return None
     good = isinstance(found, list) and len(found) == count and all(isinstance(key, str) and "\x00" not in key for key in found)
     return tuple(found) if good else None
+
+
+def named_place(after: str) -> tuple[str, UUID]:
+    """Where a list in order of (name, id) goes on; SQL compares `(lower(name), id) > (lower($name), $id)`."""
+    name, key = keys_of(after, 2) or ("", "")
+    try:
+        return name, UUID(key)
+    except ValueError:
+        return "", UUID(int=0)
+
+
+def page_of(rows: list[T], limit: int, key: Callable[[T], tuple[str, ...]]) -> Page[T]:
+    """A page from at most `limit + 1` rows: the one too many only proves that there is more. `key` gives the keys of a row."""
+    shown = rows[:limit]
+    return Page(shown, cursor(*key(shown[-1])) if len(rows) > limit else "")
+
+
+def sane(limit: int) -> int:
+    """A page's size, between 1 and 200 whatever was asked for."""
+    return max(1, min(limit, 200))

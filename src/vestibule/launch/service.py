@@ -10,19 +10,20 @@ import hmac
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, NotFound, OutsideFailed, Unavailable, VestibuleError
+from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, OutsideFailed, Unavailable, VestibuleError
 from vestibule.identity.model import Role
 from vestibule.identity.service import Identity, OpenedSession
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId, VisitId, fingerprint, new_id, new_secret
 from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.clients import Clients, client_id_of
+from vestibule.launch.finding import Finder
 from vestibule.launch.model import (
     CONTEXT_PHASE,
     LIFETIME,
@@ -48,12 +49,12 @@ from vestibule.platform.web.cookies import Cookie
 from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
 from vestibule.protocols.smart import FhirUser, SmartServer, TokenAnswer, authorize_url, launch_scope
 from vestibule.tenancy.model import Connection, Tenant
-from vestibule.tenancy.service import Tenancy
+from vestibule.tenancy.service import Tenancy, bound
 from vestibule.visits.model import PersonRole
 from vestibule.visits.service import Visits
 
 CALLBACK: Final = "/launch/callback"
-_KEEP_CONNECTIONS: Final = 5.0  # seconds
+_KEEP: Final = timedelta(days=90)  # the analyst's story of why somebody could not come in; it names nobody
 _START: Final = "launch.start"
 _BACK: Final = "launch.callback"
 
@@ -98,7 +99,7 @@ class Launches:
         self._record = record
         self._store = LaunchStore()
         self.redirect_uri = origin + CALLBACK
-        self._connections: dict[str, tuple[list[Connection], float]] = {}
+        self.finder = Finder(db, clock, tenancy)
         self.clients = Clients(db, clock, tenancy)
 
     def story(self, reference: str) -> Story:
@@ -112,16 +113,21 @@ class Launches:
         async with self._db.tenant(story.tenant) as tx:
             return await self._tenancy.tenant(tx)
 
+    async def forget(self, tx: Tx) -> int:
+        """Delete the organisation's attempts of more than ninety days ago; how many."""
+        return await self._store.forget(bound(tx), tx, self._clock.now() - _KEEP)
+
     # ------------------------------------------------------------------ to the record
 
     async def begin(self, kind: LaunchKind, asked: Pressed, story: Story) -> Departure:
         """Check the button that was pressed, keep what we must remember, and say where to sign in.
 
         Raises:
-            NotFound: launch-unknown-iss. Conflict: launch-used, launch-wrong-environment, launch-ambiguous, launch-not-set-up.
+            NotFound: launch-unknown-iss. Conflict: launch-used, launch-not-approved, launch-wrong-environment, launch-ambiguous,
+                launch-not-set-up.
             OutsideFailed: what discovery met.
         """
-        connection = await self._connection(asked)
+        connection = await self.finder.connection_of(asked)
         story.frame_origins, story.tenant = connection.frame_ancestors, connection.tenant
         client_id = client_id_of(connection, kind)
         started_at = self._clock.now()
@@ -132,37 +138,6 @@ class Launches:
             await self._died(connection, kind, story, started_at, error)
             raise
         return await self._depart(connection, kind, asked, story, server)
-
-    async def _connection(self, asked: Pressed) -> Connection:
-        """The one registered connection that `iss` is, letter by letter."""
-        found = await self._registered(asked.iss)
-        if not found:
-            raise NotFound(
-                "launch-unknown-iss", "This record is not connected here. Please tell your support team the reference below.", phase=_START
-            )
-        if asked.connection is not None:
-            found = [c for c in found if c.id == asked.connection]
-            if not found:
-                raise Conflict(
-                    "launch-wrong-environment",
-                    "This button belongs to another environment of the record than the one it was pressed in.",
-                    phase=_START,
-                )
-        if len(found) > 1:
-            raise Conflict(
-                "launch-ambiguous", "Several organisations share this record; the launch address must name the connection.", phase=_START
-            )
-        return found[0]
-
-    async def _registered(self, iss: str) -> list[Connection]:
-        """The connections to this record; remembered for a few seconds, because a morning's launches come from one."""
-        found, until = self._connections.get(iss, ([], 0.0))
-        if self._clock.monotonic() < until:
-            return found
-        found = await self._tenancy.whose_iss(self._db, iss)
-        if found:  # what strangers make up is not remembered
-            self._connections[iss] = (found, self._clock.monotonic() + _KEEP_CONNECTIONS)
-        return found
 
     async def _depart(self, connection: Connection, kind: LaunchKind, asked: Pressed, story: Story, server: SmartServer) -> Departure:
         launch, state, browser, verifier, nonce = new_id(), new_secret(), new_secret(), new_verifier(), new_secret()

@@ -12,8 +12,11 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, DepartmentId, TenantId, new_id
 from vestibule.platform.db import Database, Tx
 from vestibule.protocols.jose import SigningKey
+from vestibule.tenancy.direct import CHANNEL, put_in_force
 from vestibule.tenancy.model import Connection, Department, Environment, Tenant
 from vestibule.tenancy.store import SealedKey, TenancyStore
+
+__all__ = ["CHANNEL", "PUBLISH_FIRST", "ConnectionKey", "Sealer", "Tenancy", "bound", "found"]
 
 T = TypeVar("T")
 # EHRs keep our public keys for up to a day (Epic: 24 hours): a new key is published that long before it signs.
@@ -57,7 +60,7 @@ class Tenancy:
 
     async def tenant(self, tx: Tx) -> Tenant:
         """The transaction's organisation."""
-        return _found(await self._store.tenant(bound(tx), tx))
+        return found(await self._store.tenant(bound(tx), tx))
 
     async def place(
         self, tx: Tx, department: DepartmentId | None, connection: ConnectionId | None
@@ -82,42 +85,56 @@ class Tenancy:
 
     async def department(self, tx: Tx, department: DepartmentId) -> Department:
         """One department."""
-        return _found(await self._store.department(bound(tx), tx, department))
+        return found(await self._store.department(bound(tx), tx, department))
 
     async def department_by_external(self, tx: Tx, external: str) -> Department | None:
         """The department the EHR's launch context calls `external`."""
         return await self._store.department_by_external(bound(tx), tx, external)
 
     async def add_connection(self, tx: Tx, connection: Connection) -> Connection:
-        """Register a connection, or change one that has this id; an empty client secret leaves the stored one alone."""
+        """Put a connection into force past every approval: for tests, the demo, and whoever holds the machine itself.
+
+        An empty client secret leaves the stored one alone. What was in force or being worked at is replaced.
+        """
         tenant = bound(tx)
         if connection.tenant != tenant:
             raise ValueError("the connection belongs to another tenant than the transaction")
-        sealed = self._secrets.seal(connection.client_secret, about=_about_secret(connection)) if connection.client_secret else None
-        await self._store.put_connection(tenant, tx, connection, sealed)
+        await put_in_force(tx, connection, self.seal(tenant, connection.id, connection.client_secret), at=self._clock.now())
         return connection
+
+    def seal(self, tenant: TenantId, connection: ConnectionId, secret: str) -> bytes | None:
+        """A client secret as it rests; an empty one is none."""
+        return self._secrets.seal(secret, about=_about_secret(tenant, connection)) if secret else None
+
+    def opened(self, tenant: TenantId, connection: ConnectionId, sealed: bytes | None) -> str:
+        """A client secret as it is used."""
+        return self._secrets.open(sealed, about=_about_secret(tenant, connection)) if sealed is not None else ""
 
     async def connection(self, tx: Tx, connection: ConnectionId) -> Connection:
         """One connection, its client secret opened."""
-        return self._opened(_found(await self._store.connection(bound(tx), tx, connection)))
+        return self._opened(found(await self._store.connection(bound(tx), tx, connection)))
 
     async def connections(self, tx: Tx) -> list[Connection]:
-        """All connections by name."""
+        """All connections by name that were ever in force, removed ones too: visits came through them. Drafts are not among them."""
         return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx)]
 
     async def connection_by_iss(self, tx: Tx, iss: str) -> Connection | None:
-        """The connection whose FHIR base URL is exactly `iss`."""
+        """The serving connection whose FHIR base URL is exactly `iss`."""
         pair = await self._store.connection_by_iss(bound(tx), tx, iss)
         return self._opened(pair) if pair else None
 
     async def whose_iss(self, db: Database, iss: str) -> list[Connection]:
-        """Every connection, of whatever tenant, whose FHIR base URL is exactly `iss`: no prefix, no case folding, no trailing slash."""
+        """Every serving connection, of any tenant, whose FHIR base URL is exactly `iss`: no prefix, no case folding, no trailing slash."""
         tenants = await self._store.whose_iss(db, iss)
-        found = []
+        serving = []
         for tenant in tenants:
             async with db.tenant(tenant) as tx:
-                found.append(await self.connection_by_iss(tx, iss))
-        return [connection for connection in found if connection]
+                serving.append(await self.connection_by_iss(tx, iss))
+        return [connection for connection in serving if connection]
+
+    async def whose_waiting(self, db: Database, iss: str) -> list[TenantId]:
+        """The organisations that are about to connect exactly this FHIR base URL, or have."""
+        return await self._store.whose_waiting(db, iss)
 
     async def whose_connection(self, db: Database, connection: ConnectionId) -> TenantId:
         """The tenant of a connection, for addresses that name nothing else, such as its JWKS.
@@ -126,7 +143,17 @@ class Tenancy:
             NotFound: there is no such connection.
         """
         async with db.anyone() as tx:
-            return _found(await self._store.whose_connection(tx, connection))
+            return found(await self._store.whose_connection(tx, connection))
+
+    async def anyones_connection(self, db: Database, connection: ConnectionId) -> Connection | None:
+        """A connection of whatever organisation, in force or not; None when there is none or it was removed."""
+        async with db.anyone() as tx:
+            tenant = await self._store.whose_connection(tx, connection)
+        if tenant is None:
+            return None
+        async with db.tenant(tenant) as tx:
+            pair = await self._store.connection(tenant, tx, connection)
+        return pair[0] if pair and (pair[0].serving or not pair[0].version) else None
 
     async def signing_keys(self, tx: Tx, connection: ConnectionId) -> list[ConnectionKey]:
         """Every key to publish, newest first; those with `active_from` in the future do not sign yet."""
@@ -168,9 +195,7 @@ class Tenancy:
 
     def _opened(self, pair: tuple[Connection, bytes | None]) -> Connection:
         connection, sealed = pair
-        if sealed is None:
-            return connection
-        return replace(connection, client_secret=self._secrets.open(sealed, about=_about_secret(connection)))
+        return replace(connection, client_secret=self.opened(connection.tenant, connection.id, sealed))
 
     def _unsealed(self, tenant: TenantId, key: SealedKey) -> ConnectionKey:
         text = self._secrets.open(key.sealed, about=_about_key(tenant, key.kid))
@@ -184,14 +209,15 @@ def bound(tx: Tx) -> TenantId:
     return tx.tenant
 
 
-def _found(thing: T | None) -> T:
+def found(thing: T | None) -> T:
+    """The thing; none, or another organisation's, is nothing here."""
     if thing is None:
         raise NotFound("no-such-thing", "There is no such thing here.", phase="tenancy")
     return thing
 
 
-def _about_secret(connection: Connection) -> str:
-    return f"connection.client_secret:{connection.tenant}:{connection.id}"
+def _about_secret(tenant: TenantId, connection: ConnectionId) -> str:
+    return f"connection.client_secret:{tenant}:{connection}"
 
 
 def _about_key(tenant: TenantId, kid: str) -> str:

@@ -17,20 +17,23 @@ from vestibule.doctor.register import TenancyRegister
 from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
 from vestibule.identity.members import Members
+from vestibule.identity.model import MemberState, StaffRole
 from vestibule.identity.service import Identity
 from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock, SystemClock
-from vestibule.kit.ids import new_id, random_bytes
+from vestibule.kit.ids import MemberId, new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.audit import Audit
 from vestibule.platform.cells import Cells, read_cells
-from vestibule.platform.db import Bus, Database, Listener
+from vestibule.platform.db import Bus, Database, Listener, Tx
 from vestibule.platform.effects import Effects
 from vestibule.platform.http import Call, Http
 from vestibule.platform.telemetry.metrics import OUTSIDE
 from vestibule.protocols.jose import SigningKey
 from vestibule.settings import Settings
+from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import Connection, Vendor
+from vestibule.tenancy.organisations import Organisations
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.service import Visits
 from vestibule.writeback.ports import Record
@@ -49,6 +52,8 @@ class Parts:
     bus: Bus
     http: Http
     tenancy: Tenancy
+    organisations: Organisations
+    approvals: Approvals
     identity: Identity
     members: Members
     tokens: Tokens
@@ -130,6 +135,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             bus=bus,
             http=http,
             tenancy=tenancy,
+            organisations=Organisations(clock, audit, knows_region=_regions(settings).__contains__),
+            approvals=_approvals(tenancy, members, audit, settings, clock),
             identity=identity,
             members=members,
             tokens=tokens,
@@ -157,6 +164,19 @@ def _door(settings: Settings, clock: Clock) -> Http:
 def _doctor(outside: Http, db: Database, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:
     register, loopback = TenancyRegister(db, tenancy), settings.allow_loopback_http
     return Doctor(outside=outside, register=register, clock=clock, origin=settings.origin, loopback_http=loopback)
+
+
+def _approvals(tenancy: Tenancy, members: Members, audit: Audit, settings: Settings, clock: Clock) -> Approvals:
+    async def may_approve(tx: Tx, member: MemberId) -> bool:
+        found = await members.find(tx, member)
+        return found is not None and found.state is MemberState.ACTIVE and StaffRole.APPROVER in found.roles
+
+    return Approvals(clock, tenancy, audit, may_approve=may_approve, loopback_http=settings.allow_loopback_http)
+
+
+def _regions(settings: Settings) -> set[str]:
+    """Where an organisation may live: here, or in one of the other cells."""
+    return {settings.region, *(cell.partition("=")[0] for cell in settings.cells)}
 
 
 def _people(settings: Settings, clock: Clock, audit: Audit, listener: Listener) -> tuple[Identity, Members, Tokens]:

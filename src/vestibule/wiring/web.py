@@ -16,8 +16,6 @@ from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
-from vestibule.launch.record import RecordClient
-from vestibule.launch.service import Launches
 from vestibule.platform.cells import Elsewhere
 from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
@@ -31,6 +29,7 @@ from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
 from vestibule.wiring.cells import PLACES
+from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback import routes as writeback_routes
 
@@ -93,23 +92,16 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
 
 def _services(parts: Parts) -> dict[str, object]:
     """What handlers may ask for by name."""
-    record = RecordClient(parts.http, parts.clock, loopback_http=parts.settings.allow_loopback_http)
-    launches = Launches(
-        db=parts.db,
-        clock=parts.clock,
-        box=parts.box,
-        tenancy=parts.tenancy,
-        identity=parts.identity,
-        visits=parts.visits,
-        record=record,
-        origin=parts.settings.origin,
-    )
+    launches = make_launches(parts)
+    launches.finder.listen(parts.listener)
     joining = Joining(db=parts.db, clock=parts.clock, tenancy=parts.tenancy, identity=parts.identity, visits=parts.visits)
     return {
         "clock": parts.clock,
         "db": parts.db,
         "cells": parts.cells,
         "tenancy": parts.tenancy,
+        "organisations": parts.organisations,
+        "approvals": parts.approvals,
         "identity": parts.identity,
         "members": parts.members,
         "tokens": parts.tokens,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import timedelta
 
 from vestibule.errors import VestibuleError
-from vestibule.launch.store import LaunchStore
+from vestibule.launch.service import Launches
 from vestibule.platform.effects import Worker
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.retention.service import Retention
 from vestibule.settings import Settings
+from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
 
 _SLOW_CHORES_EVERY = 60.0  # seconds: names are erased that soon after a visit's time is over
-_KEEP_LAUNCHES = timedelta(days=90)  # the analyst's story of why somebody could not come in; it names nobody
 _CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soon after their lease
 
 
@@ -52,12 +51,12 @@ def effect_worker(parts: Parts) -> Worker:
 async def keep_house(parts: Parts) -> None:
     """What must happen though nobody asks: people of a killed node are disconnected, what is over is ended, what expired is forgotten."""
     retention = Retention(visits=parts.visits, tenancy=parts.tenancy, clock=parts.clock)
-    slow = 0.0
+    launches, slow = make_launches(parts), 0.0
     while True:
         await _chore("presence", parts.visits.presence.reap(parts.db))
         if parts.clock.monotonic() >= slow:
             slow = parts.clock.monotonic() + _SLOW_CHORES_EVERY
-            await _chore("retention", _tidy(parts, retention))
+            await _chore("retention", _tidy(parts, retention, launches))
         await asyncio.sleep(_CHORES_EVERY)
 
 
@@ -69,7 +68,7 @@ async def _chore(name: str, work: Awaitable[object]) -> None:
         log.warning("chore-failed", step=name, code=error.code)
 
 
-async def _tidy(parts: Parts, retention: Retention) -> None:
+async def _tidy(parts: Parts, retention: Retention, launches: Launches) -> None:
     """Each organisation in turn."""
     for tenant in await parts.tenancy.tenants(parts.db):
         await retention.end_overdue(parts.db, tenant)
@@ -77,4 +76,4 @@ async def _tidy(parts: Parts, retention: Retention) -> None:
         async with parts.db.tenant(tenant) as tx:
             await parts.identity.sweep(tx)
             await parts.tokens.sweep(tx)
-            await LaunchStore().forget(tenant, tx, parts.clock.now() - _KEEP_LAUNCHES)
+            await launches.forget(tx)

@@ -14,7 +14,19 @@ from litestar.connection import Request
 from litestar.exceptions import HTTPException
 from litestar.response import Response
 
-from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, NotFound, NotSignedIn, TooLarge, TooMany, Unavailable, VestibuleError
+from vestibule.errors import (
+    BadInput,
+    Conflict,
+    Gone,
+    InvalidFields,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    VestibuleError,
+)
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.web import i18n
 from vestibule.platform.web.i18n import gettext as _
@@ -90,8 +102,10 @@ def response(request: Any, error: BaseException) -> Response[Any]:
 
 def as_json(problem: VestibuleError, reference: str) -> bytes:
     """RFC 9457, with our code, phase and reference as extension members."""
+    fields = {"fields": problem.fields} if isinstance(problem, InvalidFields) else {}
     return msgspec.json.encode(
         {
+            **fields,
             "type": f"urn:vestibule:problem:{problem.code}",
             "title": heading(problem),
             "status": problem.status,

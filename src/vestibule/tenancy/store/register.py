@@ -1,4 +1,4 @@
-"""Rows of organisations, departments, connections and signing keys."""
+"""What launches and visits ask for: organisations, departments, connections in force, signing keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vestibule.tenancy.model import ClientAuth, Connection, Department, Environm
 
 _CONNECTION_COLUMNS = (
     "id, name, vendor, environment, iss, frame_ancestors, provider_client_id, patient_client_id, backend_client_id, client_auth, "
-    "client_secret, authorize_url, token_url, join_early_minutes, join_late_minutes, profile"
+    "client_secret, authorize_url, token_url, join_early_minutes, join_late_minutes, profile, fhir_version, serving, version"
 )
 
 
@@ -30,7 +30,7 @@ class SealedKey:
 
 
 class TenancyStore:
-    """All SQL of tenancy."""
+    """Rows as launches and visits see them."""
 
     async def add_tenant(self, tenant: TenantId, tx: Tx, name: str, support_phone: str) -> None:
         """Insert the organisation that the transaction is bound to."""
@@ -70,55 +70,30 @@ class TenancyStore:
 
     async def departments(self, tenant: TenantId, tx: Tx) -> list[Department]:
         """All departments by name."""
-        rows = await tx.fetch("select id, name, zone, external from departments where tenant_id = $1 order by name, id", tenant)
+        rows = await tx.fetch(
+            "select id, name, zone, external from departments where tenant_id = $1 and removed_at is null order by name, id", tenant
+        )
         return [_department(row) for row in rows]
 
     async def department(self, tenant: TenantId, tx: Tx, department: DepartmentId) -> Department | None:
-        """One department."""
+        """One department, a removed one too: visits have been there."""
         row = await tx.fetchrow("select id, name, zone, external from departments where tenant_id = $1 and id = $2", tenant, department)
         return _department(row) if row else None
 
     async def department_by_external(self, tenant: TenantId, tx: Tx, external: str) -> Department | None:
         """The department the EHR calls `external`."""
         row = await tx.fetchrow(
-            "select id, name, zone, external from departments where tenant_id = $1 and external = $2 and external <> ''", tenant, external
+            "select id, name, zone, external from departments "
+            "where tenant_id = $1 and external = $2 and external <> '' and removed_at is null",
+            tenant,
+            external,
         )
         return _department(row) if row else None
 
-    async def put_connection(self, tenant: TenantId, tx: Tx, connection: Connection, sealed_secret: bytes | None) -> None:
-        """Insert a connection, or replace all of it but its secret when none is given."""
-        await tx.execute(
-            f"insert into connections (tenant_id, {_CONNECTION_COLUMNS}) "
-            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
-            "on conflict (tenant_id, id) do update set name = excluded.name, vendor = excluded.vendor, environment = excluded.environment, "
-            "iss = excluded.iss, frame_ancestors = excluded.frame_ancestors, provider_client_id = excluded.provider_client_id, "
-            "patient_client_id = excluded.patient_client_id, backend_client_id = excluded.backend_client_id, "
-            "client_auth = excluded.client_auth, client_secret = coalesce(excluded.client_secret, connections.client_secret), "
-            "authorize_url = excluded.authorize_url, token_url = excluded.token_url, join_early_minutes = excluded.join_early_minutes, "
-            "join_late_minutes = excluded.join_late_minutes, profile = excluded.profile",
-            tenant,
-            connection.id,
-            connection.name,
-            connection.vendor.value,
-            connection.environment.value,
-            connection.iss,
-            list(connection.frame_ancestors),
-            connection.provider_client_id,
-            connection.patient_client_id,
-            connection.backend_client_id,
-            connection.client_auth.value,
-            sealed_secret,
-            connection.authorize_url,
-            connection.token_url,
-            connection.join_early_minutes,
-            connection.join_late_minutes,
-            json.dumps(dict(connection.profile)),
-        )
-
     async def connections(self, tenant: TenantId, tx: Tx) -> list[tuple[Connection, bytes | None]]:
-        """All connections with their sealed secrets."""
+        """All connections that were ever in force, removed ones too, with their sealed secrets."""
         rows = await tx.fetch(
-            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 order by name, id",
+            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 and version > 0 order by name, id",
             tenant,
         )
         return [_connection(tenant, row) for row in rows]
@@ -133,9 +108,9 @@ class TenancyStore:
         return _connection(tenant, row) if row else None
 
     async def connection_by_iss(self, tenant: TenantId, tx: Tx, iss: str) -> tuple[Connection, bytes | None] | None:
-        """The connection whose FHIR base URL is exactly `iss`."""
+        """The serving connection whose FHIR base URL is exactly `iss`."""
         row = await tx.fetchrow(
-            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 and iss = $2",
+            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 and iss = $2 and serving",
             tenant,
             iss,
         )
@@ -177,8 +152,12 @@ class TenancyStore:
         )
 
     async def whose_iss(self, db: Database, iss: str) -> list[TenantId]:
-        """The tenants that have a connection to exactly this FHIR base URL."""
+        """The tenants that have a serving connection to exactly this FHIR base URL."""
         return [TenantId(row[0]) for row in await db.ask("select whose_iss($1)", iss)]
+
+    async def whose_waiting(self, db: Database, iss: str) -> list[TenantId]:
+        """The tenants that have this FHIR base URL in their newest version, in force or not."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_waiting($1)", iss)]
 
     async def whose_connection(self, tx: Tx, connection: ConnectionId) -> TenantId | None:
         """The tenant of a connection."""

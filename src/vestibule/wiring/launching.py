@@ -1,0 +1,22 @@
+"""Launches, put together: the web begins and finishes them, the worker forgets them."""
+
+from __future__ import annotations
+
+from vestibule.launch.record import RecordClient
+from vestibule.launch.service import Launches
+from vestibule.wiring.parts import Parts
+
+
+def make_launches(parts: Parts) -> Launches:
+    """One for the process."""
+    record = RecordClient(parts.http, parts.clock, loopback_http=parts.settings.allow_loopback_http)
+    return Launches(
+        db=parts.db,
+        clock=parts.clock,
+        box=parts.box,
+        tenancy=parts.tenancy,
+        identity=parts.identity,
+        visits=parts.visits,
+        record=record,
+        origin=parts.settings.origin,
+    )
