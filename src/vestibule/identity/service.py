@@ -32,6 +32,7 @@ from vestibule.kit.ids import (
     new_id,
     new_secret,
 )
+from vestibule.platform.audit import Audit, acting, acting_as
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.metrics import PROOFS, SESSIONS
 from vestibule.platform.web.config import Proof
@@ -61,15 +62,24 @@ class OpenedSession:
 class Identity:
     """Who is asking."""
 
-    def __init__(self, clock: Clock, *, idle: timedelta = timedelta(minutes=60), absolute: timedelta = timedelta(hours=12)) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        idle: timedelta = timedelta(minutes=60),
+        absolute: timedelta = timedelta(hours=12),
+        audit: Audit | None = None,
+    ) -> None:
         """Set the limits.
 
         Args:
             clock: tells the time.
             idle: a session unused for so long is over; an open live stream counts as use.
             absolute: a session is over after so long in any case.
+            audit: hears of every session that begins or is ended.
         """
         self._clock = clock
+        self._audit = audit or Audit(clock)
         self._idle = idle
         self._absolute = absolute
         self._store = IdentityStore()
@@ -119,7 +129,9 @@ class Identity:
         if row is None:
             return Proof()
         good = cookie_value is not None and hmac.compare_digest(fingerprint(cookie_value), row.secret_hash)
-        if not good or row.over(self._clock.now()):
+        if not good:
+            return Proof(None, row.frame_origins, row.principal)
+        if row.over(self._clock.now()):
             return Proof(None, row.frame_origins)
         return Proof(row.principal, row.frame_origins)
 
@@ -179,6 +191,8 @@ class Identity:
         await self._store.add_ticket(
             _tenant(tx), tx, fingerprint(code), session_like, purpose=purpose, destination=to, expires_at=expires_at
         )
+        detail = {"purpose": purpose, "role": session_like.role.value}
+        self._audit.note(tx, "ticket.issued", by=acting(), about=_place(session_like), detail=detail)
         return code
 
     async def use_ticket(self, db: Database, code: str) -> tuple[OpenedSession, str]:
@@ -198,6 +212,7 @@ class Identity:
                 row = await self._store.use_ticket(tenant, tx, ticket_hash, self._clock.now())
                 if row is not None:
                     who = principal(tenant, SessionId(new_id()), row, framed=False)
+                    self._audit.note(tx, "ticket.used", by=acting_as(who), about=_place(who))
                     return await self._open(tx, who, ()), f"/s/{who.session}/{row['destination']}"
         raise Gone("ticket-over", "This link was used already or is too old.", phase="session.ticket")
 
@@ -209,6 +224,7 @@ class Identity:
         secret, now = new_secret(), self._clock.now()
         row = SessionRow(who, fingerprint(secret), frame_origins, now, now + self._absolute, None, idle or self._idle)
         await self._store.add_session(_tenant(tx), tx, row)
+        self._audit.note(tx, "session.opened", by=acting_as(who), about=_place(who), detail={"role": who.role.value})
         epoch = self._cache.epoch
         tx.after_commit(lambda: self._cache.put(who.session, row, epoch))  # its first page is about to be asked for
         SESSIONS.labels(who.role.value).inc()
@@ -229,6 +245,8 @@ class Identity:
     async def _close(self, tx: Tx, sids: list[SessionId]) -> None:
         now: datetime = self._clock.now()
         closed = await self._store.close(_tenant(tx), tx, sids, now)
+        for sid in closed:
+            self._audit.note(tx, "session.closed", by=acting(), about=("session", sid))
         for start in range(0, len(closed), _PER_NOTICE):
             await tx.notify(CHANNEL, "closed " + " ".join(str(sid) for sid in closed[start : start + _PER_NOTICE]))
         tx.after_commit(lambda: self._gone(closed))
@@ -249,6 +267,11 @@ class Identity:
             self._cache.drop(sid)
             for tell in self.on_closed:
                 tell(sid)
+
+
+def _place(who: Principal) -> tuple[str, object]:
+    """What a session gives access to, for the audit: the visit, or where it is about none, itself."""
+    return ("session", who.session) if who.visit is None else ("visit", who.visit)
 
 
 def _tenant(tx: Tx) -> TenantId:

@@ -13,6 +13,7 @@ from vestibule.identity.model import Role
 from vestibule.identity.service import Identity, OpenedSession
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId
+from vestibule.platform.audit import Audit, acting_as
 from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.model import Connection, Department, Environment, Tenant
 from vestibule.tenancy.service import Tenancy
@@ -75,7 +76,10 @@ class _Place:
 class Joining:
     """Looks at links, and lets people in."""
 
-    def __init__(self, *, db: Database, clock: Clock, tenancy: Tenancy, identity: Identity, visits: Visits) -> None:
+    def __init__(
+        self, *, db: Database, clock: Clock, tenancy: Tenancy, identity: Identity, visits: Visits, audit: Audit | None = None
+    ) -> None:
+        self._audit = audit or Audit(clock)
         self._db = db
         self._clock = clock
         self._tenancy = tenancy
@@ -107,9 +111,13 @@ class Joining:
                 return None
             visit, me = await self._visits.join_by_code(tx, code)
             role = Role.PATIENT if place.link.role is PersonRole.PATIENT else Role.GUEST
-            return await self._identity.open_session(
+            opened = await self._identity.open_session(
                 tx, role=role, visit=visit.id, participant=me.id, connection=visit.connection, department=visit.department
             )
+            self._audit.note(
+                tx, "link.used", by=acting_as(opened.principal), about=("visit", visit.id), detail={"link": str(place.link.id)}
+            )
+            return opened
 
     async def _whose(self, code: str) -> TenantId | None:
         if not _CODE.fullmatch(code):

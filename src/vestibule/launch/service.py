@@ -6,7 +6,6 @@ calls and never around them. What must survive between the halves lies in `launc
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, OutsideFailed, Unavailable, VestibuleError
+from vestibule.errors import BadInput, Conflict, Gone, OutsideFailed, Unavailable, VestibuleError
 from vestibule.identity.model import Role
 from vestibule.identity.service import Identity, OpenedSession
 from vestibule.kit.clock import Clock
@@ -40,10 +39,13 @@ from vestibule.launch.model import (
     short,
     with_what_was_read,
 )
+from vestibule.launch.noting import Noting
 from vestibule.launch.people import Who, right_person, who_is, with_own_patient
 from vestibule.launch.record import RecordClient
 from vestibule.launch.store import LaunchStore, Row
 from vestibule.launch.story import Story
+from vestibule.launch.verdicts import judge
+from vestibule.platform.audit import Audit, refer_to
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.cookies import Cookie
 from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
@@ -89,7 +91,9 @@ class Launches:
         visits: Visits,
         record: RecordClient,
         origin: str,
+        audit: Audit | None = None,
     ) -> None:
+        self._noting = Noting(audit or Audit(clock), clock)
         self._db = db
         self._clock = clock
         self._box = box
@@ -192,6 +196,7 @@ class Launches:
                     code=error.code,
                     phases=story.phases,
                 )
+                self._noting.failed(tx, kind, connection.id, error)
 
     # ------------------------------------------------------------------ and back
 
@@ -221,7 +226,12 @@ class Launches:
                 raise BadInput("launch-unknown", "We do not know this launch. Please open the visit again from the record.", phase=_BACK)
             connection = await self._tenancy.connection(tx, row["connection_id"])
             story.reference, story.frame_origins, story.tenant = row["reference"], connection.frame_ancestors, tenant
-            _judge(row, browser, now)
+            refer_to(story.reference)
+            misfit = judge(row, browser, now)
+            if misfit is not None:
+                self._noting.failed(tx, row["kind"], connection.id, misfit)
+        if misfit is not None:
+            raise misfit
         return self._attempt(tenant, row), connection
 
     def _attempt(self, tenant: TenantId, row: Row) -> Attempt:
@@ -305,6 +315,7 @@ class Launches:
                 frame_origins=connection.frame_ancestors,
             )
             await self._end(tx, attempt, story, outcome="joined", phase="launch.joined", code="", visit=visit.id)
+            self._noting.joined(tx, attempt, visit.id, opened.principal)
         page = "confirm" if who.session is Role.CLINICIAN else "lobby"
         return Arrival(opened, f"/s/{opened.principal.session}/{page}")
 
@@ -315,6 +326,7 @@ class Launches:
         with suppress(Unavailable):
             async with self._db.tenant(attempt.tenant) as tx:
                 await self._end(tx, attempt, story, outcome="failed", phase=phase, code=code)
+                self._noting.failed(tx, attempt.kind, connection.id, error)
 
     async def _end(
         self, tx: Tx, attempt: Attempt, story: Story, *, outcome: str, phase: str, code: str, visit: VisitId | None = None
@@ -327,20 +339,6 @@ class Launches:
 def browser_cookie(state: str) -> str:
     """The cookie of one launch, so that two launches in one browser never meet."""
     return "l_" + fingerprint(state)[:12].hex()
-
-
-def _judge(row: Row, browser: str, now: datetime) -> None:
-    """Is this the browser that left, in time, and for the first time? Another browser uses nothing up."""
-    if not hmac.compare_digest(fingerprint(browser), row["browser_hash"]):
-        raise NotAllowed(
-            "launch-other-browser",
-            "This launch was begun in another window or browser. Please open the visit again from the record.",
-            phase=_BACK,
-        )
-    if row["used_at"] is not None:
-        raise Conflict("launch-used", "This launch was used already. Please open the visit again from the record.", phase=_BACK)
-    if now >= row["expires_at"]:
-        raise Gone("launch-expired", "This launch took too long. Please open the visit again from the record.", phase=_BACK)
 
 
 def _declined(error: str) -> OutsideFailed:

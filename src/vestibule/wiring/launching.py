@@ -19,4 +19,5 @@ def make_launches(parts: Parts) -> Launches:
         visits=parts.visits,
         record=record,
         origin=parts.settings.origin,
+        audit=parts.audit,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from vestibule.adapters.ehr.epic.status import EpicStatus
 from vestibule.adapters.meetings.room.passes import RelayConfig
 from vestibule.adapters.meetings.room.service import RoomService
+from vestibule.auditing.witness import Witness
 from vestibule.doctor.register import TenancyRegister
 from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
@@ -58,6 +59,7 @@ class Parts:
     members: Members
     tokens: Tokens
     audit: Audit
+    witness: Witness
     visits: Visits
     effects: Effects
     records: dict[Vendor, Record]
@@ -123,8 +125,9 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         await listener.start()
         tenancy, effects = Tenancy(clock, box), Effects()
         records = _records(db, tenancy, http, clock, settings)
-        writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records)
-        visits.subscribers.append(writeback.on_event)
+        writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
+        witness = Witness(db=db, audit=audit, clock=clock)
+        visits.subscribers.extend((writeback.on_event, witness.on_event))
         cells = Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
         yield Parts(
             settings=settings,
@@ -141,6 +144,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             members=members,
             tokens=tokens,
             audit=audit,
+            witness=witness,
             visits=visits,
             effects=effects,
             records=records,
@@ -182,7 +186,7 @@ def _regions(settings: Settings) -> set[str]:
 def _people(settings: Settings, clock: Clock, audit: Audit, listener: Listener) -> tuple[Identity, Members, Tokens]:
     """Who is asking: sessions, members, programs; what ends on another node is heard of here."""
     idle, absolute = timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours)
-    identity, tokens = Identity(clock, idle=idle, absolute=absolute), Tokens(clock=clock, audit=audit)
+    identity, tokens = Identity(clock, idle=idle, absolute=absolute, audit=audit), Tokens(clock=clock, audit=audit)
     identity.listen(listener)
     tokens.listen(listener)
     return identity, Members(clock=clock, identity=identity, audit=audit), tokens

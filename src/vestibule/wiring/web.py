@@ -94,7 +94,9 @@ def _services(parts: Parts) -> dict[str, object]:
     """What handlers may ask for by name."""
     launches = make_launches(parts)
     launches.finder.listen(parts.listener)
-    joining = Joining(db=parts.db, clock=parts.clock, tenancy=parts.tenancy, identity=parts.identity, visits=parts.visits)
+    joining = Joining(
+        db=parts.db, clock=parts.clock, tenancy=parts.tenancy, identity=parts.identity, visits=parts.visits, audit=parts.audit
+    )
     return {
         "clock": parts.clock,
         "db": parts.db,
@@ -127,6 +129,7 @@ def _web_config(parts: Parts) -> WebConfig:
         origin=parts.settings.origin,
         prove=prove,
         prove_token=lambda secret: parts.tokens.prove(parts.db, secret),
+        on_refusal=parts.witness.on_refusal,
         nav=NAV,
         templates=[folder / "templates" for folder in (*features, room)],
         assets={folder.name: folder / "assets" for folder in (*features, room)},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from vestibule.kit.ids import EffectId, TenantId, VisitId
+from vestibule.platform.audit import Audit, acting
 from vestibule.platform.db import Tx
 from vestibule.platform.effects import EffectRow, Effects, EffectState, Promise
 from vestibule.platform.effects.model import EffectRows, Logs
@@ -24,7 +25,10 @@ UNDER_WAY = frozenset({EffectState.READY, EffectState.RUNNING})
 class WriteBack:
     """Listens to visits, and lets a person look after what the record was not told."""
 
-    def __init__(self, *, visits: Visits, tenancy: Tenancy, effects: Effects, records: Mapping[Vendor, Record]) -> None:
+    def __init__(
+        self, *, visits: Visits, tenancy: Tenancy, effects: Effects, records: Mapping[Vendor, Record], audit: Audit | None = None
+    ) -> None:
+        self._audit = audit or Audit()
         self._visits = visits
         self._tenancy = tenancy
         self._effects = effects
@@ -78,12 +82,14 @@ class WriteBack:
     async def redrive(self, tx: Tx, effect: EffectId, *, by: str) -> None:
         """Send it again."""
         await self._effects.redrive(bound(tx), tx, effect, by)
+        self._audit.note(tx, "effect.redriven", by=acting(), about=("effect", effect))
 
     async def give_up(self, tx: Tx, effect: EffectId, *, by: str) -> None:
         """Leave it untold; those behind it go on, and what was kept for it is forgotten."""
         tenant: TenantId = bound(tx)
         await self._effects.cancel(tenant, tx, effect, by)
         row = await self._effects.get(tenant, tx, effect)
+        self._audit.note(tx, "effect.given-up", by=acting(), about=("effect", effect), detail={"visit": str(row.visit or "")})
         if row.visit is not None:
             visit = await self._visits.get(tx, row.visit)
             if visit.state in OVER:

@@ -6,6 +6,8 @@ An entry is written in the transaction of the act it tells of: what cannot be au
 """
 
 from vestibule.platform.audit.model import SYSTEM, Actor, Outcome, actor_from
+from vestibule.platform.audit.present import acting, acting_as, answer_for, refer_to
+from vestibule.platform.audit.repeats import Repeats
 from vestibule.platform.audit.service import Audit
 
-__all__ = ["SYSTEM", "Actor", "Audit", "Outcome", "actor_from"]
+__all__ = ["SYSTEM", "Actor", "Audit", "Outcome", "Repeats", "acting", "acting_as", "actor_from", "answer_for", "refer_to"]

@@ -120,8 +120,12 @@ def actor_from(state: Mapping[str, Any]) -> Actor:
     """The actor of a request, from what the web's front and guard have put into its state."""
     address, reference = str(state.get("client") or ""), str(state.get("reference", ""))
     who = state.get("principal")
-    if who is None:
-        return Actor("nobody", address=address, reference=reference)
+    known = Actor("nobody") if who is None else named(who)
+    return Actor(known.kind, known.id, known.session, address, reference)
+
+
+def named(who: Any) -> Actor:
+    """The actor that a proved session or program is, wherever it asks from."""
     kind = "token" if getattr(who, "token", None) else "staff" if getattr(who, "member", None) else "visitor"
-    named = getattr(who, "token", None) or getattr(who, "member", None) or getattr(who, "participant", None) or ""
-    return Actor(kind, str(named), str(getattr(who, "session", "") or ""), address, reference)
+    known = getattr(who, "token", None) or getattr(who, "member", None) or getattr(who, "participant", None) or ""
+    return Actor(kind, str(known), str(getattr(who, "session", "") or ""))

@@ -15,7 +15,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from vestibule.errors import NotAllowed, NotSignedIn
 from vestibule.platform.web.config import WebConfig
-from vestibule.platform.web.cookies import cookie_name, parse
+from vestibule.platform.web.cookies import COOKIE_PREFIX, cookie_name, parse
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -73,11 +73,13 @@ class _Session(Rule):
         cookies = parse("; ".join(value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"cookie"))
         proof = await config.prove(sid, cookies.get(cookie_name(sid)))
         state["frame_origins"] = proof.frame_origins
+        state["principal"] = proof.principal
         if proof.principal is None:
+            if any(name.startswith(COOKIE_PREFIX) for name in cookies):  # no browser sends another session's cookie here by itself
+                state["claimed"] = proof.claimed
             raise NotSignedIn("session-over", "This page has expired. Please open your visit again.", phase="session")
         if self.roles and proof.principal.role not in self.roles:
             raise NotAllowed("role-not-allowed", "This page is not for you.", phase="session")
-        state["principal"] = proof.principal
 
 
 _ANY_SESSION = _Session(())
@@ -158,7 +160,11 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     rule = handler.opt.get("access")
     if not isinstance(rule, Rule):
         raise NotAllowed("route-without-access", "This page is not available.", phase="web")
-    await rule.check(connection, connection.app.state.web)
+    try:
+        await rule.check(connection, connection.app.state.web)
+    except (NotSignedIn, NotAllowed) as refusal:
+        connection.scope["state"]["refusal"] = refusal
+        raise
 
 
 def principal_of(scope: Any) -> Any:

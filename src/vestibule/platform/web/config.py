@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from vestibule.errors import VestibuleError
 from vestibule.platform.web.limits import RATES, Rate
 
 WEB = Path(__file__).parent
@@ -21,10 +22,12 @@ class Proof:
     Attributes:
         principal: who is asking; None when the cookie is missing, wrong or over.
         frame_origins: who may frame this session's pages, the page that says it is over included.
+        claimed: whose session it is that was not proved.
     """
 
     principal: Any | None = None
     frame_origins: tuple[str, ...] = ()
+    claimed: Any | None = None
 
 
 # (session id from the path, the value of its cookie or None) -> Proof. Identity gives it; platform knows no roles.
@@ -56,6 +59,14 @@ class NavItem:
     icon: str = ""
 
 
+# (the request's scope, the refusal) -> what is to happen besides the answer: it is written into the audit.
+OnRefusal = Callable[[Any, VestibuleError], Awaitable[None]]
+
+
+async def no_word(_scope: Any, _refusal: VestibuleError) -> None:
+    """Tell nobody of refusals: what holds until wiring names the audit."""
+
+
 async def nobody(_sid: UUID, _value: str | None) -> Proof:
     """Prove nobody: what holds until wiring names the real prover."""
     return Proof()
@@ -69,6 +80,7 @@ class WebConfig:
         origin: scheme, host and port under which browsers reach us, e.g. `https://visits.alder.example`. The Host header is never believed.
         prove: turns a session id and cookie into a Principal.
         prove_token: turns a bearer token into a Caller.
+        on_refusal: is told when somebody may not do what they ask.
         nav: the portal's menu, in order.
         templates: folders holding Jinja templates, searched in order after our own.
         assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
@@ -84,6 +96,7 @@ class WebConfig:
     origin: str
     prove: Prover = nobody
     prove_token: TokenProver = no_caller
+    on_refusal: OnRefusal = no_word
     nav: Sequence[NavItem] = ()
     templates: Sequence[Path] = ()
     assets: Mapping[str, Path] = field(default_factory=dict)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+COOKIE_PREFIX = "v_"
+
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
@@ -37,7 +39,7 @@ def session_cookie(sid: UUID, value: str, *, top_level: bool = False) -> Cookie:
 
 def cookie_name(sid: UUID) -> str:
     """`v_` and the session id without hyphens."""
-    return f"v_{sid.hex}"
+    return f"{COOKIE_PREFIX}{sid.hex}"
 
 
 def parse(header: str) -> Mapping[str, str]:

@@ -7,13 +7,14 @@ security headers, cookies, metrics and one line of log that names the route's te
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import new_reference
+from vestibule.platform.audit import answer_for
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import REQUEST_SECONDS, REQUESTS
 from vestibule.platform.web import csrf, i18n, problems
@@ -41,6 +42,7 @@ class Front:
         """Answer one request or WebSocket."""
         seen = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         scope["state"] = state = {**scope.get("state", {}), **self._facts(scope, seen), "wire": send}
+        answer_for(state)
         i18n.use(i18n.negotiate(seen.get("accept-language", "")))
         task = _task()
         self._running[task] = scope["type"] == "websocket"
@@ -48,7 +50,7 @@ class Front:
             if scope["type"] == "websocket":
                 await self._websocket(scope, receive, send, seen)
             else:
-                answer = Answer(self._headers, state, send, lambda: self._became_stream(scope, seen))
+                answer = Answer(self._headers, state, send, lambda: self._became_stream(scope, seen), lambda: self._tell_refusal(scope))
                 await self._timed(scope, receive, answer, seen)
         finally:
             self._running.pop(task, None)
@@ -106,10 +108,20 @@ class Front:
             return
         try:
             await self._app(scope, receive, send)
+            await self._tell_refusal(scope)
         except asyncio.CancelledError:  # the server stops; the code tells the page to come back at once
             with suppress(Exception):
                 await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": ""})
             raise
+
+    async def _tell_refusal(self, scope: Any) -> None:
+        """That it could not be told is only logged: nobody was let in."""
+        refusal = scope["state"].pop("refusal", None)
+        if refusal is not None:
+            try:
+                await self._config.on_refusal(scope, refusal)
+            except VestibuleError as error:
+                log.warning("refusal-not-told", code=error.code, reference=scope["state"]["reference"])
 
     def _finish(self, scope: Any, answer: Answer, seconds: float) -> None:
         route = scope.get("path_template") or "(none)"
@@ -141,8 +153,16 @@ def _task() -> asyncio.Task[Any]:
 class Answer:
     """An ASGI `send` that adds our headers to the first message and remembers the status."""
 
-    def __init__(self, headers: Headers, state: dict[str, Any], send: Any, became_stream: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        headers: Headers,
+        state: dict[str, Any],
+        send: Any,
+        became_stream: Callable[[], None],
+        tell_refusal: Callable[[], Awaitable[None]],
+    ) -> None:
         self.status = 0
+        self._tell_refusal = tell_refusal
         self._headers = headers
         self._state = state
         self._send = send
@@ -151,6 +171,7 @@ class Answer:
     async def __call__(self, message: Any) -> None:
         """Pass one message on."""
         if message["type"] == "http.response.start":
+            await self._tell_refusal()
             self.status = message["status"]
             if any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in message.get("headers", ())):
                 self._became_stream()

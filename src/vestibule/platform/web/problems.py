@@ -94,6 +94,8 @@ def response(request: Any, error: BaseException) -> Response[Any]:
     problem = known(error)
     reference: str = request.scope["state"]["reference"]
     _write_down(request, problem, error, reference)
+    if isinstance(problem, NotSignedIn | NotAllowed):
+        request.scope["state"]["refusal"] = problem
     headers = {} if problem.retry_after is None else {"retry-after": str(max(1, math.ceil(problem.retry_after)))}
     if wants_html(request.headers):
         return _html(request, problem, reference, headers)
