@@ -9,6 +9,7 @@ from aiohttp import web
 from practice.calls import Handler, record
 from practice.fhir import routes as fhir
 from practice.hospital import FHIR, HOSPITAL, OAUTH, STATUS, Hospital
+from practice.microsoft import routes as microsoft
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
@@ -26,7 +27,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
         return web.Response(status=421, text="this hospital answers on localhost only")
     origin = request.headers.get("Origin")
-    own_form = request.method in {"GET", "HEAD"} or request.path.startswith("/interconnect/")
+    own_form = request.method in {"GET", "HEAD"} or request.path.startswith("/interconnect/") or microsoft.open_to_all(request.path)
     if not own_form and origin is not None and urlsplit(origin).netloc != request.host:
         return web.Response(status=403, text="this form was sent from another site")
     answer = await handler(request)
@@ -56,6 +57,7 @@ def build(house: Hospital) -> web.Application:
             web.get(f"{FHIR}/{{kind}}/{{id}}", fhir.read),
             web.get(f"{FHIR}/{{kind}}", fhir.find_all),
             web.route("*", f"{FHIR}{{rest:(/.*)?}}", fhir.unsupported),
+            *microsoft.ROUTES,
             *api.ROUTES,
             *desk.ROUTES,
             *ehr.ROUTES,

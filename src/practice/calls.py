@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from practice.hospital import FHIR, HOSPITAL, OAUTH, STATUS, Hospital
+from practice.hospital import FHIR, HOSPITAL, MICROSOFT, OAUTH, STATUS, Hospital
 from practice.trouble import Group, Switch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,6 +45,8 @@ def group_of(path: str) -> Group | None:
         return "jwks"
     if path == FHIR or path.startswith(f"{FHIR}/"):
         return "fhir"
+    if path.startswith(f"{MICROSOFT}/"):
+        return "microsoft"
     return "status" if path == STATUS else None
 
 

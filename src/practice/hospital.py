@@ -10,6 +10,7 @@ from aiohttp import web
 
 from practice.ledger import Ledger
 from practice.live import Live
+from practice.microsoft.state import SignIns
 from practice.model import Book
 from practice.oauth.clients import ClientKeys, Proof
 from practice.oauth.grants import Grants
@@ -19,6 +20,7 @@ from practice.trouble import Trouble
 
 FHIR = "/interconnect/api/FHIR/R4"
 OAUTH = "/interconnect/oauth2"
+MICROSOFT = "/microsoft"
 STATUS = "/interconnect/api/epic/2018/Telehealth/ContextLinking/SetExternalConnectionStatus"
 
 
@@ -54,6 +56,11 @@ class Addresses:
         return f"{self.issuer}/jwks"
 
     @property
+    def microsoft(self) -> str:
+        """The Microsoft-like sign-in; a tenant and the rest follow."""
+        return self.base + MICROSOFT
+
+    @property
     def status(self) -> str:
         """SetExternalConnectionStatus."""
         return self.base + STATUS
@@ -71,6 +78,7 @@ class Hospital:
         self.trouble = Trouble()
         self.keys = SigningKeys()
         self.grants = Grants(now)
+        self.sign_ins = SignIns(now)
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=self.at.token)
 

@@ -20,6 +20,10 @@ Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
 Gender = Literal["female", "male", "other", "unknown"]
 AppointmentStatus = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow"]
 ClientAuth = Literal["private_key_jwt", "client_secret", "none"]
+Audience = Literal["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"]
+Fault = Literal["none", "nonce", "audience", "issuer", "tenant", "signature", "expired", "unsigned", "old-key"]
+
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the directory that all personal Microsoft accounts share
 
 DEFAULT_SCOPES = (
     "openid fhirUser launch launch/patient launch/encounter offline_access online_access "
@@ -113,6 +117,42 @@ class ClientApp(Struct, kw_only=True):
     status_api: bool = True
 
 
+class Directory(Struct, kw_only=True):
+    """An organisation's directory at the Microsoft-like sign-in; `tid` is what tokens call it by."""
+
+    tid: Id
+    name: Name
+    domain: Name
+
+
+class Account(Struct, kw_only=True):
+    """Somebody who can sign in at the Microsoft-like sign-in; `tid` is their home, `guest_in` where else they were invited."""
+
+    oid: Id
+    tid: Id
+    name: Name
+    user_name: Name
+    email: Short = ""
+    job: Short = ""
+    guest_in: list[Id] = field(default_factory=list)
+    enabled: bool = True
+
+
+class SignInApp(Struct, kw_only=True):
+    """An app registered with the Microsoft-like sign-in. `tenants` are the directories that agreed to it; none means all did."""
+
+    client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._\-]{1,100}$")]
+    name: Name = "Sign-in app"
+    secret: Short = ""
+    secret_expired: bool = False
+    redirect_uris: list[Url] = field(default_factory=list)
+    logout_uris: list[Url] = field(default_factory=list)
+    audience: Audience = "AzureADMultipleOrgs"
+    home: Short = ""
+    tenants: list[Id] = field(default_factory=list)
+    pkce: bool = True
+
+
 class LaunchRecord(Struct, kw_only=True):
     """What a button in the EHR or the portal opens, and which tokens it passes along (Epic calls it an integration record)."""
 
@@ -139,6 +179,7 @@ class Settings(Struct, kw_only=True):
     code_seconds: Annotated[int, Meta(ge=1, le=600)] = 300
     smart_configuration: bool = True
     operator_url: Url = ""
+    id_token_fault: Fault = "none"
 
 
 T = TypeVar("T")
@@ -158,6 +199,9 @@ class Book(Struct, kw_only=True):
     appointments: list[Appointment] = field(default_factory=list)
     apps: list[ClientApp] = field(default_factory=list)
     launches: list[LaunchRecord] = field(default_factory=list)
+    directories: list[Directory] = field(default_factory=list)
+    people_accounts: list[Account] = field(default_factory=list)
+    sign_in_apps: list[SignInApp] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
     next_number: int = 1853
 
@@ -180,6 +224,18 @@ class Book(Struct, kw_only=True):
     def app(self, client_id: str) -> ClientApp | None:
         """By client id, exactly."""
         return first(a for a in self.apps if a.client_id == client_id)
+
+    def directory(self, key: str) -> Directory | None:
+        """By tenant id or domain name."""
+        return first(d for d in self.directories if key.lower() in {d.tid, d.domain})
+
+    def account(self, oid: str) -> Account | None:
+        """By object id in the account's home."""
+        return first(a for a in self.people_accounts if a.oid == oid)
+
+    def sign_in_app(self, client_id: str) -> SignInApp | None:
+        """By client id, exactly."""
+        return first(a for a in self.sign_in_apps if a.client_id == client_id)
 
     def launch(self, key: str) -> LaunchRecord | None:
         """By key, exactly."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 
+from practice.microsoft.seed import accounts, directories
 from practice.model import (
     Appointment,
     Book,
@@ -87,6 +88,7 @@ def seed(book: Book, now: float) -> None:
         LaunchRecord(key="provider", kind="provider", name="Begin virtual visit (clinician)", client_id=PROVIDER_CLIENT),
         LaunchRecord(key="patient", kind="patient", name="Begin virtual visit (patient)", client_id=PATIENT_CLIENT),
     ]
+    book.directories, book.people_accounts = directories(), accounts()
     spread(book, now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from practice.bundles import load_folder
 from practice.hospital import Hospital
 from practice.launches import begin
 from practice.ledger import Entry
+from practice.microsoft.seed import accounts, directories
 from practice.seed import launchable, seed, spread
 
 _TRIES = 10
@@ -61,10 +63,17 @@ class Running:
 
     async def stop(self) -> None:
         """Close the sockets and files; a folder made for this run goes too."""
+        self._hang_up()
         await self._runner.cleanup()
         await self.hospital.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    def _hang_up(self) -> None:
+        """Cut connections under TLS: their polite end waits for a peer that may never read again."""
+        for connection in self._runner.server.connections if self.url.startswith("https:") and self._runner.server else []:
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 def _sockets(port: int) -> tuple[int, list[socket.socket]]:
@@ -111,6 +120,8 @@ def _fill(house: Hospital, load: Path | None, hostile: bool) -> None:  # noqa: F
         seed(book, house.now())
     elif not launchable(book, house.now()):
         spread(book, house.now())
+    if not book.directories:  # a book from before there was a sign-in
+        book.directories, book.people_accounts = directories(), accounts()
     if load is not None:
         load_folder(book, load, house.now())
     setup.check(book)
@@ -127,16 +138,17 @@ async def start(
     operator_url: str = "",
     hostile: bool = False,
     now: Callable[[], float] = time.time,
+    tls: ssl.SSLContext | None = None,
 ) -> Running:
     """Start a hospital and return once it answers. Without a data folder it forgets everything at its stop."""
     temporary = Path(tempfile.mkdtemp(prefix="practice-")) if data is None else None
     number, sockets = _sockets(port)
-    house = Hospital(temporary or Path(str(data)), base=f"http://localhost:{number}", now=now)
+    house = Hospital(temporary or Path(str(data)), base=f"{'https' if tls else 'http'}://localhost:{number}", now=now)
     _fill(house, Path(load) if load else None, hostile)
     if operator_url:
         setup.apply(house, {"settings": {"operator_url": operator_url}})
     runner = web.AppRunner(build(house), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     for each in sockets:
-        await web.SockSite(runner, each).start()
+        await web.SockSite(runner, each, ssl_context=tls).start()
     return Running(house.at.base, house, runner, temporary)

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
 from practice.hospital import Hospital
-from practice.model import Appointment, Book, ClientApp, Department, LaunchRecord, Patient, Practitioner, Settings
+from practice.model import (
+    PERSONAL,
+    Account,
+    Appointment,
+    Book,
+    ClientApp,
+    Department,
+    Directory,
+    LaunchRecord,
+    Patient,
+    Practitioner,
+    Settings,
+    SignInApp,
+)
 from practice.seed import fhir_id, hostile, new_appointment
 from practice.times import instant
 from practice.trouble import GROUPS, Switch
@@ -23,7 +37,11 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {
     "appointments": ("id", Appointment),
     "apps": ("client_id", ClientApp),
     "launches": ("key", LaunchRecord),
+    "directories": ("tid", Directory),
+    "people_accounts": ("oid", Account),
+    "sign_in_apps": ("client_id", SignInApp),
 }
+_FRESH_IDS = {"directories", "people_accounts", "sign_in_apps"}
 WORDS = frozenset({*_LISTS, "settings", "trouble", "hostile", "remove"})
 
 
@@ -125,6 +143,8 @@ def _defaults(book: Book, name: str, row: Mapping[str, Any], now: float) -> dict
     if name == "practitioners":
         number = book.take_number()
         return {"id": fhir_id("practitioner", number), "emp": number, "login": f"user{number}"}
+    if name in _FRESH_IDS:
+        return {_LISTS[name][0]: str(uuid4())}
     return {"id": book.take_number()} if name == "departments" else {}
 
 
@@ -157,6 +177,11 @@ def check(book: Book) -> None:
         if book.department(visit.department) is None:
             raise BadSetup(f"appointment {visit.csn}: no department {visit.department!r}")
         visit.patient, visit.practitioner = patient.id, practitioner.id
+    for account in book.people_accounts:
+        unknown = [t for t in (account.tid, *account.guest_in) if t != PERSONAL and book.directory(t) is None]
+        if unknown:
+            raise BadSetup(f"account {account.user_name}: no directory {unknown[0]!r}")
+    _unique("user name", [a.user_name.lower() for a in book.people_accounts])
     _unique("CSN", [a.csn for a in book.appointments])
     _unique("patient number", [n for p in book.patients for n in (p.id, p.ept, f"portal {p.wpr}")])
     _unique("practitioner number", [n for p in book.practitioners for n in {p.id, p.emp, p.login}])
@@ -171,5 +196,5 @@ def _unique(what: str, values: list[str]) -> None:
 def view(house: Hospital) -> dict[str, Any]:
     """The book and the addresses, for tests and for the demo."""
     body: dict[str, Any] = msgspec.to_builtins(house.book)
-    addresses = {name: getattr(house.at, name) for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status")}
+    addresses = {name: getattr(house.at, name) for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft")}
     return {**body, "addresses": addresses, "trouble": msgspec.to_builtins(house.trouble.switches)}

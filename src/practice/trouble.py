@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "authorize", "token", "jwks", "fhir", "status"]
+Group = Literal["discovery", "authorize", "token", "jwks", "fhir", "status", "microsoft"]
 Mode = Literal["off", "slow", "late", "error", "busy", "lost", "refuse", "forbid"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 

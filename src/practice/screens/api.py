@@ -77,7 +77,8 @@ async def rotate_keys(request: web.Request) -> web.Response:
         forget = bool(body.get("forget"))
     except (ValueError, AttributeError):
         return problem(400, "the body must be a JSON object")
-    return web.json_response({"kid": hospital(request).keys.rotate(forget=forget)})
+    house = hospital(request)
+    return web.json_response({"kid": house.keys.rotate(forget=forget), "microsoft": house.sign_ins.keys.rotate(forget=forget)})
 
 
 async def expire_tokens(request: web.Request) -> web.Response:

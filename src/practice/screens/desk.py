@@ -22,6 +22,7 @@ ABOUT = {
     "jwks": "the public signing keys",
     "fhir": "reading and searching records",
     "status": "SetExternalConnectionStatus",
+    "microsoft": "the Microsoft-like sign-in",
 }
 
 
@@ -82,6 +83,7 @@ async def press(request: web.Request) -> web.StreamResponse:
         house.grants.expire_all()
     elif what in {"rotate", "forget"}:
         house.keys.rotate(forget=what == "forget")
+        house.sign_ins.keys.rotate(forget=what == "forget")
     elif what == "calm":
         setup.apply(house, {"trouble": {group: {"mode": "off"} for group in GROUPS}})
     else:
