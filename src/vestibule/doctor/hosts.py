@@ -64,7 +64,7 @@ def _likeness(read: str) -> str:
         return ""
     if skeleton.isascii():
         return skeleton
-    return next((label for label in skeleton.split(".") if len(_alphabets(label)) > 1), "")
+    return next((label for label in read.split(".") if len(_alphabets(label)) > 1), "")
 
 
 def _alphabets(label: str) -> set[str]:

@@ -12,6 +12,7 @@ from vestibule.doctor.checks.describe import Described, describe
 from vestibule.doctor.checks.reach import reach
 from vestibule.doctor.checks.setup import setup
 from vestibule.doctor.checks.signin import signin
+from vestibule.doctor.checks.suffix import find_better
 from vestibule.doctor.checks.token import token
 from vestibule.doctor.model import Discovered, Finding, Level, look, worst
 from vestibule.doctor.ports import Kept, Outside, Register
@@ -82,9 +83,9 @@ class Doctor:
         findings.extend(address.findings)
         if not address.url:
             return
-        told = Described(connection.iss)
+        told = Described(connection.iss, manual_authorize=connection.authorize_url, manual_token=connection.token_url)
         await self._record(connection.iss, connection.provider_client_id, findings, told)
-        asking = token(self._outside, connection, kept.keys, told, self._clock.now(), loopback_http=self._loopback)
+        asking = token(self._outside, connection, kept.keys, told, self._clock.now(), origin=self._origin, loopback_http=self._loopback)
         await self._collect(asking, findings)
 
     async def _record(self, url: str, client_id: str, findings: list[Finding], told: Described) -> None:
@@ -94,6 +95,7 @@ class Doctor:
         if worst(reached) is Level.STOPS:
             return
         await describe(self._outside, self._clock, told, client_id)
+        await find_better(self._outside, told)
         findings.extend(told.findings)
         findings.extend(signin(told, loopback_http=self._loopback))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from email.utils import parsedate_to_datetime
 
@@ -20,23 +20,32 @@ from vestibule.tenancy.model import Vendor
 METADATA, SMART = "doctor.metadata", "doctor.smart"
 _SECONDS = 8.0
 _OK = 200
+_MAY_SOFTEN = ("capability-", "answer-")
 _OLDEST = date(2018, 11, 1)
 _SKEW_LOOK, _SKEW_STOPS = 20, 60  # seconds; launches work up to 60
 
 
 @dataclass(slots=True)
 class Described:
-    """Both documents of a base URL, and what was found on the way."""
+    """Both documents of a base URL, what a person entered in their place, and what was found on the way."""
 
     url: str
     findings: list[Finding] = field(default_factory=list)
     statement: Statement | None = None
     configuration: Configuration | None = None
+    suggested: str = ""
+    manual_authorize: str = ""
+    manual_token: str = ""
+
+    @property
+    def token(self) -> str:
+        """Where programs sign in: as the record says, else as a person entered."""
+        return self.discovered.token or self.manual_token
 
     @property
     def discovered(self) -> Discovered:
         """What they say together."""
-        return discovered(self.url, self.statement, self.configuration)
+        return replace(discovered(self.url, self.statement, self.configuration), suggested=self.suggested)
 
 
 async def describe(outside: Outside, clock: Clock, told: Described, client_id: str = "") -> None:
@@ -48,6 +57,7 @@ async def describe(outside: Outside, clock: Clock, told: Described, client_id: s
     first, second = await asyncio.gather(_ask(outside, metadata), _ask(outside, smart))
     await _take_metadata(outside, clock, told, first)
     await _take_configuration(told, second)
+    _soften(told)
     told.findings += [*_ways(told)]
 
 
@@ -63,7 +73,7 @@ async def _take_metadata(outside: Outside, clock: Clock, told: Described, answer
         told.findings.append(answer)
         return
     if 300 <= answer.status < 400:  # noqa: PLR2004
-        told.findings += [finding async for finding in redirected(outside, told.url, answer)]
+        told.findings.append(await redirected(outside, told.url, answer))
         return
     told.findings.append(clock_finding(answer, clock))
     if answer.status != _OK:
@@ -77,8 +87,23 @@ async def _take_metadata(outside: Outside, clock: Clock, told: Described, answer
     told.findings += [*_type(answer), *_version(told.statement), *_release(told)]
 
 
+def _soften(told: Described) -> None:
+    """Launches ask smart-configuration first: while that is good, a broken capability statement is only worth a look."""
+    if told.configuration is not None and told.configuration.token:
+        told.findings[:] = [
+            replace(f, level=Level.LOOK) if f.code.startswith(_MAY_SOFTEN) and f.level is Level.STOPS else f for f in told.findings
+        ]
+
+
 async def _take_configuration(told: Described, answer: Answer | Finding) -> None:
-    if isinstance(answer, Finding) or answer.status != _OK:
+    if isinstance(answer, Finding):
+        what = f"The record's smart-configuration, which launches ask for first, could not be fetched. {answer.what}"
+        told.findings.append(stops("smart-unreached", what, answer.remedy))
+        return
+    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+        what = f"The record answers with a fault when asked for its smart-configuration (HTTP {answer.status})."
+        told.findings.append(look("smart-failing", what, "Try again; if it lasts, ask the record's operator."))
+    if answer.status != _OK:
         return
     try:
         told.configuration = await asyncio.to_thread(read_configuration, answer)
@@ -181,8 +206,9 @@ def clock_finding(answer: Answer, clock: Clock) -> Finding:
 
 def _ways(told: Described) -> Iterator[Finding]:
     """The two ways by which a client finds where to sign in."""
-    if any(finding.level is Level.STOPS and not finding.code.startswith(("fhir-dstu2", "clock")) for finding in told.findings):
-        return  # what is in the way was said already
+    in_the_way = {finding.code for finding in told.findings if finding.level is Level.STOPS} - {"fhir-dstu2", "clock-wrong"}
+    if in_the_way:
+        return  # it was said already
     new, old = told.configuration, told.statement
     if new and old and old.token and (old.authorize, old.token) != (new.authorize, new.token):
         what = "The record's two documents name different sign-in addresses: smart-configuration and capability statement."
@@ -192,6 +218,9 @@ def _ways(told: Described) -> Iterator[Finding]:
     elif old and old.token:
         what = "The record says where to sign in by its capability statement only; it has no smart-configuration."
         yield look("discovery-old-way", what, "Launches work. Ask the record's operator for smart-configuration, which newer rules demand.")
+    elif told.manual_authorize and told.manual_token:
+        what = "The record does not say where to sign in; the addresses entered by hand are used."
+        yield look("discovery-manual", what, "Ask the record's operator for smart-configuration, so that changes are noticed.")
     else:
         what = "The record does not say where to sign in, neither by smart-configuration nor in its capability statement."
         yield stops("discovery-missing", what, "OAuth is not switched on for this base URL, or the addresses must be entered by hand.")

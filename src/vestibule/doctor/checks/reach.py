@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from urllib.parse import urljoin, urlsplit
 
+from vestibule.doctor.documents import host_of
 from vestibule.doctor.model import Finding, good, look, shown, stops
 from vestibule.doctor.ports import Outside
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
 from vestibule.kit.exchange import Answer
 from vestibule.platform.http import Why, why
+from vestibule.platform.http.target import BadUrl, join, parse
 
 PHASE = "doctor.reach"
 _SOON = timedelta(days=30)
@@ -29,6 +29,11 @@ _CAUSES: dict[Why, Finding] = {
         "Check the port, and whether the record's web server is running.",
     ),
     Why.SILENT: stops("reach-silent", "Nobody answered in time.", "A firewall may be in between: allow this machine to call the record."),
+    Why.HUNG_UP: stops(
+        "reach-hung-up",
+        "The machine hung up before a safe connection stood.",
+        "Its TLS may be older than 1.2, or a firewall cuts the connection: ask the record's operator.",
+    ),
     Why.EXPIRED: stops("certificate-expired", "The record's certificate has expired.", "The record's operator must renew it."),
     Why.NOT_YET: stops(
         "certificate-not-yet",
@@ -60,7 +65,7 @@ async def reach(outside: Outside, clock: Clock, url: str) -> list[Finding]:
         hand = await outside.handshake(url, PHASE, timeout=_SECONDS)
     except VestibuleError as error:
         return [unreachable(error)]
-    host = shown(urlsplit(url).netloc)
+    host = shown(host_of(url))
     findings = [good("reachable", f"The record at {host} can be reached{f' over {hand.tls}' if hand.tls else ''}.")]
     if hand.not_after is not None:
         left = hand.not_after - clock.now()
@@ -102,18 +107,20 @@ def unreachable(error: VestibuleError) -> Finding:
     )
 
 
-async def redirected(outside: Outside, url: str, answer: Answer) -> AsyncIterator[Finding]:
+async def redirected(outside: Outside, url: str, answer: Answer) -> Finding:
     """Names where a redirect leads. It is never followed."""
-    onward = urljoin(url, answer.headers.get("location", ""))
     remedy = "Enter the address that the record itself gives as its FHIR base URL."
     try:
-        kinds = await outside.kinds(onward, PHASE, timeout=_SECONDS)
-    except VestibuleError:
-        yield stops("redirect-nowhere", "The address sends on to one that cannot be called.", remedy)
-        return
-    there = shown(urlsplit(onward).netloc.rpartition("@")[2])
-    if kinds != ("public",) and urlsplit(onward).netloc != urlsplit(url).netloc:
-        what = f"The address sends on to {there}, which is a {' and '.join(kinds)} address. It was not followed."
-        yield stops("redirect-private", what, "Treat it as an attack or a fault of the server; have it explained by the record's operator.")
-        return
-    yield stops("redirect", f"The address sends on to {there}{shown(urlsplit(onward).path)}. Redirects are not followed.", remedy)
+        here = parse(url)
+        there = join(here, answer.headers.get("location", ""))
+        kinds = await outside.kinds(there.url, PHASE, timeout=_SECONDS)
+    except (BadUrl, VestibuleError):
+        return stops("redirect-nowhere", "The address sends on to one that cannot be called.", remedy)
+    if kinds != ("public",) and there.origin != here.origin:
+        what = f"The address sends on to {shown(there.host)}, which is a {' and '.join(kinds)} address. It was not followed."
+        return stops(
+            "redirect-private", what, "Treat it as an attack or a fault of the server; have it explained by the record's operator."
+        )
+    return stops(
+        "redirect", f"The address sends on to {shown(there.origin + there.path.partition('?')[0], 120)}. It was not followed.", remedy
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vestibule.doctor.checks.describe import Described
 from vestibule.doctor.documents import host_of
 from vestibule.doctor.model import Finding, good, look, shown, stops
+from vestibule.kit.origins import origin_of
 from vestibule.protocols.jose import SIGNING_ALGORITHMS
 from vestibule.protocols.oauth2 import acceptable
 
@@ -22,6 +23,9 @@ def signin(told: Described, *, loopback_http: bool) -> Iterator[Finding]:
         what = f"The record names a sign-in address ({' and '.join(unsafe)}) that is not safe to use: not https, or oddly written."
         yield stops("endpoint-unsafe", what, "The record's operator must correct it.")
         return
+    if told.manual_token and not same_origin(told.manual_token, found.token):
+        what = f"The record names another sign-in server ({shown(host_of(found.token))}) than was entered by hand; launches refuse it."
+        yield stops("endpoint-changed", what, "Ask the record's operator which is right, and correct or remove what was entered.")
     yield from _places(told, found.authorize, found.token)
     yield from _pkce(told)
     yield from _abilities(told)
@@ -45,6 +49,14 @@ def same_site(one: str, other: str) -> bool:
     """Whether two addresses seem to belong to one owner: the last two labels of their hosts agree."""
     first, second = host_of(one), host_of(other)
     return bool(first) and (first == second or first.split(".")[-2:] == second.split(".")[-2:])
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses are of one scheme, host and port."""
+    try:
+        return origin_of(one) == origin_of(other)
+    except ValueError:
+        return False
 
 
 def _pkce(told: Described) -> Iterator[Finding]:

@@ -9,10 +9,12 @@ from typing import Final
 from urllib.parse import urlencode
 
 from vestibule.doctor.checks.describe import Described
+from vestibule.doctor.checks.signin import same_site
 from vestibule.doctor.model import Finding, good, look, shown, stops
 from vestibule.doctor.ports import Outside
 from vestibule.errors import VestibuleError
 from vestibule.kit.exchange import Answer, Ask
+from vestibule.kit.ids import new_secret
 from vestibule.kit.jsontext import JsonError, read_object
 from vestibule.protocols.jose import SIGNING_ALGORITHMS, SigningKey
 from vestibule.protocols.oauth2 import acceptable
@@ -37,33 +39,54 @@ class Asking:
     good: frozenset[str]  # the answers by which the record shows that it knows the client
 
 
-def askings(connection: Connection, told: Described) -> list[Asking]:
+def askings(connection: Connection, told: Described, origin: str) -> list[Asking]:
     """Which clients can be tried. People's clients ask with a code that never was: only whether *they* are known matters."""
-    v1 = (
-        told.configuration is not None
-        and "permission-v1" in told.configuration.capabilities
-        and "permission-v2" not in told.configuration.capabilities
-    )
-    scope = "system/Appointment.read" if v1 else "system/Appointment.rs"
-    found = []
-    if connection.backend_client_id and connection.client_auth is not ClientAuth.PUBLIC:
-        found.append(
-            Asking("the back end", connection.backend_client_id, {"grant_type": "client_credentials", "scope": scope}, frozenset({""}))
-        )
-    return found
+    capabilities = told.configuration.capabilities if told.configuration else frozenset[str]()
+    old = "permission-v1" in capabilities and "permission-v2" not in capabilities
+    scope = "system/Appointment.read" if old else "system/Appointment.rs"
+    backend = {"grant_type": "client_credentials", "scope": scope}
+    code = {
+        "grant_type": "authorization_code",
+        "code": new_secret(),
+        "redirect_uri": f"{origin}/launch/callback",
+        "code_verifier": new_secret(48),
+    }
+    people = frozenset({"invalid_grant"})
+    asked = [
+        Asking("the back end", connection.backend_client_id, backend, frozenset()),
+        Asking("clinicians", connection.provider_client_id, code, people),
+        Asking("patients", connection.patient_client_id, code, people),
+    ]
+    return [one for one in asked if one.client_id] if connection.client_auth is not ClientAuth.PUBLIC else []
 
 
 async def token(
-    outside: Outside, connection: Connection, keys: tuple[ConnectionKey, ...], told: Described, now: datetime, *, loopback_http: bool
+    outside: Outside,
+    connection: Connection,
+    keys: tuple[ConnectionKey, ...],
+    told: Described,
+    now: datetime,
+    *,
+    origin: str,
+    loopback_http: bool,
 ) -> AsyncIterator[Finding]:
     """Ask for a token as each client that can be tried, and put the answer into words."""
-    url = told.discovered.token
+    url = told.token
     if not acceptable(url, loopback_http=loopback_http):
         return
-    for asking in askings(connection, told):
+    if connection.client_auth is ClientAuth.SECRET_BASIC and not _trusted_with_secret(connection, url):
+        what = "The token address is at another site than the record: the clients' secret was not sent there to try it."
+        yield look("token-not-tried", what, "If the address is right, enter it as the connection's token address.")
+        return
+    for asking in askings(connection, told, origin):
         client = _identity(connection, asking.client_id, keys, told, now)
         if client is not None:
             yield await _ask(outside, url, asking, client, now)
+
+
+def _trusted_with_secret(connection: Connection, url: str) -> bool:
+    """A secret, unlike a signature, can be used again by whoever gets it: it goes to the record's own site, or where a person said."""
+    return same_site(connection.iss, url) or (bool(connection.token_url) and same_site(connection.token_url, url))
 
 
 def _identity(
@@ -119,7 +142,8 @@ def judged(asking: Asking, answer: Answer) -> Finding:
         )
     if error == "unauthorized_client":
         what = f"The record knows the client of {who} and does not allow it this kind of access (unauthorized_client)."
-        return stops("token-unauthorized-client", what, "Register the client at the record as a back-end (client_credentials) app.")
+        kind = "a launch (authorization_code)" if asking.good else "a back-end (client_credentials)"
+        return stops("token-unauthorized-client", what, f"Register the client at the record as {kind} app.")
     if error == "invalid_scope":
         what = f"The record does not grant {who} the reading of appointments (invalid_scope)."
         return look(

@@ -40,6 +40,7 @@ class Why(StrEnum):
     NAME = "name"
     REFUSED = "refused"
     SILENT = "silent"
+    HUNG_UP = "hung-up"
     EXPIRED = "expired"
     NOT_YET = "not-yet"
     OTHER_HOST = "other-host"
@@ -118,4 +119,6 @@ def _one(error: BaseException) -> Why | None:
         return Why.NAME
     if isinstance(error, ConnectionRefusedError):
         return Why.REFUSED
+    if isinstance(error, ConnectionError):
+        return Why.HUNG_UP
     return Why.SILENT if isinstance(error, TimeoutError) else None
