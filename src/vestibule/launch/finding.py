@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from vestibule.errors import Conflict, NotFound, VestibuleError
 from vestibule.kit.clock import Clock
-from vestibule.kit.ids import ConnectionId
+from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.launch.model import Pressed
 from vestibule.platform.db import Database
 from vestibule.tenancy.model import Connection, Environment
@@ -67,6 +67,20 @@ class Finder:
                 "launch-ambiguous", "Several organisations share this record; the launch address must name the connection.", phase=_START
             )
         return found[0]
+
+    async def concerned(self, asked: Pressed) -> dict[TenantId, ConnectionId]:
+        """Whose analyst may look for a launch that belongs to no one connection: one connection of each organisation.
+
+        The one that the address names, those in force that have the FHIR base URL, and those that are about to have it.
+        """
+        found = {one.tenant: one.id for one in reversed(await self._serving(asked.iss))}
+        for tenant in await self._tenancy.whose_waiting(self._db, asked.iss):
+            if tenant not in found:
+                async with self._db.tenant(tenant) as tx:
+                    waiting = await self._tenancy.waiting(tx, asked.iss)
+                found |= {tenant: waiting[0]} if waiting else {}
+        named = await self._tenancy.anyones_connection(self._db, asked.connection) if asked.connection else None
+        return found | ({named.tenant: named.id} if named else {})
 
     async def _serving(self, iss: str) -> list[Connection]:
         found, until = self._kept.get(iss, ([], 0.0))

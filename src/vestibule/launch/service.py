@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from vestibule.errors import BadInput, Conflict, Gone, OutsideFailed, Unavailable, VestibuleError
+from vestibule.errors import BadInput, Conflict, Gone, NotFound, OutsideFailed, Unavailable, VestibuleError
 from vestibule.identity.model import Role
 from vestibule.identity.service import Identity, OpenedSession
 from vestibule.kit.clock import Clock
@@ -23,6 +23,7 @@ from vestibule.kit.ids import TenantId, VisitId, fingerprint, new_id, new_secret
 from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.clients import Clients, client_id_of
 from vestibule.launch.finding import Finder
+from vestibule.launch.history import History
 from vestibule.launch.model import (
     CONTEXT_PHASE,
     LIFETIME,
@@ -56,9 +57,9 @@ from vestibule.visits.model import PersonRole
 from vestibule.visits.service import Visits
 
 CALLBACK: Final = "/launch/callback"
+_BACK: Final = "launch.callback"
 _KEEP: Final = timedelta(days=90)  # the analyst's story of why somebody could not come in; it names nobody
 _START: Final = "launch.start"
-_BACK: Final = "launch.callback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Launches:
         self.redirect_uri = origin + CALLBACK
         self.finder = Finder(db, clock, tenancy)
         self.clients = Clients(db, clock, tenancy)
+        self.history = History(db, clock, self._noting)
 
     def story(self, reference: str) -> Story:
         """A blank page."""
@@ -131,17 +133,28 @@ class Launches:
                 launch-not-set-up.
             OutsideFailed: what discovery met.
         """
-        connection = await self.finder.connection_of(asked)
-        story.frame_origins, story.tenant = connection.frame_ancestors, connection.tenant
-        client_id = client_id_of(connection, kind)
-        started_at = self._clock.now()
+        began = self._clock.now()
         try:
-            with story.step("launch.discovery"):
-                server = await self._record.discover(connection, client_id)
-        except VestibuleError as error:
-            await self._died(connection, kind, story, started_at, error)
+            connection = await self.finder.connection_of(asked)
+        except (Conflict, NotFound) as error:
+            await self.history.homeless(await self.finder.concerned(asked), kind, story, began, error)
             raise
-        return await self._depart(connection, kind, asked, story, server)
+        story.frame_origins, story.tenant = connection.frame_ancestors, connection.tenant
+        try:
+            client_id = client_id_of(connection, kind)
+            with story.step("launch.discovery"):
+                server = await self._discover(connection, client_id)
+            return await self._depart(connection, kind, asked, story, server)
+        except VestibuleError as error:
+            await self.history.refused(connection.tenant, connection.id, kind, story, began, error)
+            raise
+
+    async def _discover(self, connection: Connection, client_id: str) -> SmartServer:
+        try:
+            return await self._record.discover(connection, client_id)
+        except VestibuleError:
+            self._record.forget(connection)
+            raise
 
     async def _depart(self, connection: Connection, kind: LaunchKind, asked: Pressed, story: Story, server: SmartServer) -> Departure:
         launch, state, browser, verifier, nonce = new_id(), new_secret(), new_secret(), new_verifier(), new_secret()
@@ -179,25 +192,6 @@ class Launches:
         )
         return Departure(url, Cookie(browser_cookie(state), browser, CALLBACK, int(LIFETIME.total_seconds())))
 
-    async def _died(self, connection: Connection, kind: LaunchKind, story: Story, started_at: datetime, error: VestibuleError) -> None:
-        self._record.forget(connection)
-        with suppress(Unavailable):
-            async with self._db.tenant(connection.tenant) as tx:
-                await self._store.insert_failed(
-                    connection.tenant,
-                    tx,
-                    new_id(),
-                    connection=connection.id,
-                    kind=kind,
-                    reference=story.reference,
-                    at=started_at,
-                    ended_at=self._clock.now(),
-                    phase=error.phase,
-                    code=error.code,
-                    phases=story.phases,
-                )
-                self._noting.failed(tx, kind, connection.id, error)
-
     # ------------------------------------------------------------------ and back
 
     async def finish(self, returned: Returned, cookies: Mapping[str, str], story: Story, *, framed: bool) -> Arrival:
@@ -229,6 +223,7 @@ class Launches:
             refer_to(story.reference)
             misfit = judge(row, browser, now)
             if misfit is not None:
+                await self.history.turned_away(tx, row["id"], story, misfit)
                 self._noting.failed(tx, row["kind"], connection.id, misfit)
         if misfit is not None:
             raise misfit
@@ -322,6 +317,8 @@ class Launches:
     async def _failed(self, attempt: Attempt, connection: Connection, story: Story, error: Exception) -> None:
         self._record.forget(connection)
         known = error if isinstance(error, VestibuleError) else None
+        if known:
+            story.failed(known)
         phase, code = (known.phase, known.code) if known else (_BACK, "internal-error")
         with suppress(Unavailable):
             async with self._db.tenant(attempt.tenant) as tx:

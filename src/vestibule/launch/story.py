@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from vestibule.errors import VestibuleError
@@ -31,14 +32,20 @@ class Story:
     @contextmanager
     def step(self, phase: str) -> Iterator[None]:
         """Time a step; a failure is written down with its code and goes on."""
-        began = self.clock.monotonic()
+        at, began = self.clock.now(), self.clock.monotonic()
         try:
             yield
         except VestibuleError as error:
-            self._add(phase, began, error.code)
+            self._add(phase, at, began, error.code)
             raise
-        self._add(phase, began, "")
+        self._add(phase, at, began, "")
 
-    def _add(self, phase: str, began: float, code: str) -> None:
-        line: dict[str, Any] = {"phase": phase, "ms": round((self.clock.monotonic() - began) * 1000, 1)}
+    def failed(self, error: VestibuleError) -> None:
+        """It ended with this, unless the step it happened in has said so already."""
+        if not self.phases or self.phases[-1].get("code") != error.code:
+            self._add(error.phase, self.clock.now(), self.clock.monotonic(), error.code)
+
+    def _add(self, phase: str, at: datetime, began: float, code: str) -> None:
+        elapsed = round((self.clock.monotonic() - began) * 1000, 1)
+        line: dict[str, Any] = {"phase": phase, "at": at.isoformat(timespec="milliseconds"), "ms": elapsed}
         self.phases.append(line | ({"code": code} if code else {}))

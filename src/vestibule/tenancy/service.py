@@ -136,6 +136,10 @@ class Tenancy:
         """The organisations that are about to connect exactly this FHIR base URL, or have."""
         return await self._store.whose_waiting(db, iss)
 
+    async def waiting(self, tx: Tx, iss: str) -> list[ConnectionId]:
+        """The organisation's own connections that have this FHIR base URL in their newest version, in force or not."""
+        return await self._store.waiting(bound(tx), tx, iss)
+
     async def whose_connection(self, db: Database, connection: ConnectionId) -> TenantId:
         """The tenant of a connection, for addresses that name nothing else, such as its JWKS.
 

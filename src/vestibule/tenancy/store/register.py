@@ -159,6 +159,11 @@ class TenancyStore:
         """The tenants that have this FHIR base URL in their newest version, in force or not."""
         return [TenantId(row[0]) for row in await db.ask("select whose_waiting($1)", iss)]
 
+    async def waiting(self, tenant: TenantId, tx: Tx, iss: str) -> list[ConnectionId]:
+        """Its connections that have this FHIR base URL in their newest version."""
+        sql = "select id from connections where tenant_id = $1 and newest_iss = $2 and removed_at is null order by id limit 10"
+        return [ConnectionId(row["id"]) for row in await tx.fetch(sql, tenant, iss)]
+
     async def whose_connection(self, tx: Tx, connection: ConnectionId) -> TenantId | None:
         """The tenant of a connection."""
         found = await tx.fetchval("select whose_connection($1)", connection)
