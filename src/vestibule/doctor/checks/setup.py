@@ -11,8 +11,11 @@ from vestibule.doctor.ports import Neighbour
 from vestibule.kit.origins import is_loopback_host, origin_of
 from vestibule.tenancy.model import ClientAuth, Connection, Environment
 
-_TEST = re.compile(r"(non-?prod|tst|test|sbx|sandbox|sup|poc|dev|stg|staging|train|trn)\b|\b(tst|test|sbx|code)", re.IGNORECASE)
-_PRODUCTION = re.compile(r"prd|\bprod|prod\b|production", re.IGNORECASE)
+# Words of an address that name an environment, alone or at the end of a longer one (Epic: `ocurprd`, `ocurtst`).
+_TEST = frozenset({"test", "sandbox", "sup", "poc", "dev", "stg", "stage", "staging", "train", "trn"})
+_TEST_ENDS = ("tst", "sbx", "nonprod")
+_PRODUCTION = frozenset({"prod", "production", "live"})
+_PRODUCTION_ENDS = ("prd",)
 
 
 def setup(connection: Connection, neighbours: tuple[Neighbour, ...]) -> Iterator[Finding]:
@@ -81,9 +84,13 @@ def _frames(connection: Connection) -> Iterator[Finding]:
 
 def hint(url: str) -> Environment | None:
     """Which environment an address seems to name; None when it names none, or both."""
-    words = url.partition("://")[2]
-    test, production = bool(_TEST.search(words)), bool(_PRODUCTION.search(re.sub(r"non-?prod", "", words, flags=re.IGNORECASE)))
-    return None if test == production else Environment.TEST if test else Environment.PRODUCTION
+    text = re.sub(r"non-?prod\w*", "nonprod", url.partition("://")[2].lower())
+    words = set(re.split(r"[^a-z0-9]+", text))
+    test = bool(words & _TEST) or any(word.endswith(_TEST_ENDS) for word in words) or "ehr-code.cerner." in text
+    production = bool(words & _PRODUCTION) or any(word.endswith(_PRODUCTION_ENDS) for word in words)
+    if test == production:
+        return None
+    return Environment.TEST if test else Environment.PRODUCTION
 
 
 def _environment(connection: Connection) -> Iterator[Finding]:

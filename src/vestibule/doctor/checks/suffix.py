@@ -25,11 +25,12 @@ _WRONG_VERSION = {"fhir-dstu2", "fhir-stu3"}
 def endings(url: str) -> list[str]:
     """The addresses that are worth a try instead of `url`, likeliest first."""
     base = url.rstrip("/")
+    oracle = host_of(base).endswith("cerner.com")
     found = _VERSION.search(base)
     tries: list[str] = []
     if found:
-        tries += [base[: found.start()] + version + base[found.end() :] for version in ("/R4", "/r4")]
-    elif host_of(base).endswith("cerner.com"):
+        tries += [base[: found.start()] + version + base[found.end() :] for version in (("/r4",) if oracle else ("/R4", "/r4"))]
+    elif oracle:
         origin, _, tenant = base.rpartition("/")
         tries += [f"{origin}/r4/{tenant}"]
     elif base.lower().endswith("/api/fhir"):
