@@ -1,0 +1,68 @@
+"""The doctor's findings, kept with their time: asking again is a press of a button, reading them is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from vestibule.kit.clock import Clock
+from vestibule.kit.ids import ConnectionId, TenantId
+from vestibule.platform.db import Tx
+from vestibule.portal.model import Report
+from vestibule.portal.store import PortalStore, read_findings
+
+
+class Finding(Protocol):
+    """What the doctor says: doctor/model.py."""
+
+    @property
+    def level(self) -> Any:
+        """Good, look, or stops."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """Stable."""
+        ...
+
+    @property
+    def what(self) -> str:
+        """The cause."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        ...
+
+
+class Reports:
+    """Keeps two reports a connection: `address`, when its address was entered, and `check`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._store = PortalStore()
+
+    async def keep(self, tx: Tx, connection: ConnectionId, kind: str, findings: Iterable[Finding], *, revision: int) -> None:
+        """Keep what was found now, instead of what was found before."""
+        plain = [{"level": str(one.level), "code": one.code, "what": one.what, "remedy": one.remedy} for one in findings]
+        await self._store.put_report(_tenant(tx), tx, connection, kind, revision=revision, at=self._clock.now(), findings=plain)
+
+    async def of(self, tx: Tx, connections: list[ConnectionId]) -> dict[tuple[ConnectionId, str], Report]:
+        """The kept reports, by connection and kind."""
+        rows = await self._store.reports(_tenant(tx), tx, connections)
+        return {(ConnectionId(row["connection_id"]), row["kind"]): _report(row) for row in rows}
+
+    async def one(self, tx: Tx, connection: ConnectionId, kind: str) -> Report | None:
+        """One report of one connection."""
+        return (await self.of(tx, [connection])).get((connection, kind))
+
+
+def _report(row: Any) -> Report:
+    return Report(row["at"], row["revision"], tuple(read_findings(row)))
+
+
+def _tenant(tx: Tx) -> TenantId:
+    if tx.tenant is None:
+        raise RuntimeError("reports belong to an organisation: use db.tenant(...)")
+    return tx.tenant

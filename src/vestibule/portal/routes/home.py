@@ -1,0 +1,106 @@
+"""Home: what needs doing now, for whoever looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from litestar import get
+
+from vestibule.identity.model import Principal, StaffRole
+from vestibule.kit.clock import Clock
+from vestibule.platform.db import Database, Tx
+from vestibule.portal import words
+from vestibule.portal.model import Report
+from vestibule.portal.pages import MEMBERS, AnyRequest, AnyResponse, show
+from vestibule.portal.reports import Reports
+from vestibule.portal.routes.approvals import split
+from vestibule.protocols.jose import CERTIFICATE_DAYS
+from vestibule.tenancy.approval import Approvals
+from vestibule.tenancy.model import ConnectionLine, Version, VersionState
+from vestibule.tenancy.organisations import Organisations
+from vestibule.tenancy.service import Tenancy
+
+_SOON = timedelta(days=60)
+_SHOWN = 50
+_READERS = frozenset({StaffRole.ADMINISTRATOR, StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER, StaffRole.AUDITOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What there is to do.
+
+    Attributes:
+        departments: whether there is any; likewise connections; approved, whether any serves.
+        mine: what awaits my decision.
+        unfinished: drafts and what was rejected.
+        ill: connections whose last check found something.
+        expiring: connections whose certificates end soon, and when.
+    """
+
+    departments: bool = False
+    connections: bool = False
+    approved: bool = False
+    first: ConnectionLine | None = None
+    mine: tuple[tuple[ConnectionLine, Version], ...] = ()
+    unfinished: tuple[ConnectionLine, ...] = ()
+    ill: tuple[tuple[ConnectionLine, Report], ...] = ()
+    expiring: tuple[tuple[ConnectionLine, datetime], ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Everything an organisation needs before its first visit is there."""
+        return self.departments and self.approved
+
+
+@get("/s/{sid:uuid}/home", access=MEMBERS)
+async def home(
+    request: AnyRequest,
+    principal: Principal,
+    db: Database,
+    clock: Clock,
+    organisations: Organisations,
+    approvals: Approvals,
+    tenancy: Tenancy,
+    reports: Reports,
+) -> AnyResponse:
+    """What needs doing now."""
+    now = Now()
+    async with db.tenant(principal.tenant) as tx:
+        brand = (await organisations.get(tx)).name
+        if principal.roles & _READERS:
+            now = await _now(tx, principal, clock, organisations, approvals, tenancy, reports)
+    return show(
+        request,
+        principal,
+        "home.html",
+        brand=brand,
+        now=now,
+        pill=words.line_pill,
+        environments=words.environments(),
+        vendors=words.vendors(),
+    )
+
+
+async def _now(
+    tx: Tx, principal: Principal, clock: Clock, organisations: Organisations, approvals: Approvals, tenancy: Tenancy, reports: Reports
+) -> Now:
+    departments = await organisations.departments(tx, limit=1)
+    lines = (await approvals.lines(tx, limit=_SHOWN)).items
+    awaiting = (await approvals.lines(tx, state="awaiting", limit=_SHOWN)).items
+    by_id = {line.id: line for line in lines}
+    found = await reports.of(tx, list(by_id))
+    old = await tenancy.oldest_keys(tx, clock.now() - CERTIFICATE_DAYS + _SOON)
+    return Now(
+        departments=bool(departments.items),
+        connections=bool(lines),
+        approved=any(line.serving for line in lines),
+        first=lines[0] if lines else None,
+        mine=tuple(split([(line, await approvals.newest(tx, line.id)) for line in awaiting], principal)[0]),
+        unfinished=tuple(line for line in lines if line.state in {VersionState.DRAFT, VersionState.REJECTED}),
+        ill=tuple((by_id[one], report) for (one, kind), report in found.items() if kind == "check" and (report.stops or report.looks)),
+        expiring=tuple((by_id[one], since + CERTIFICATE_DAYS) for one, since in old if one in by_id),
+    )
+
+
+ROUTES = [home]
