@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from vestibule.doctor.model import Finding, Level
 from vestibule.doctor.service import Doctor
 from vestibule.errors import Conflict, InvalidFields
 from vestibule.identity.model import Principal
@@ -13,7 +14,7 @@ from vestibule.kit.ids import ConnectionId
 from vestibule.platform.audit import Actor
 from vestibule.platform.db import Database, Tx
 from vestibule.portal.model import differing, read
-from vestibule.portal.reports import Finding, Reports
+from vestibule.portal.reports import Reports
 from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import Content, Environment, Vendor, Version, VersionState
 
@@ -130,7 +131,12 @@ class Drafts:
         if was.content == content and writing.secret is None and was.revision == writing.revision:
             return was  # nothing new: what is in force stays in force, and no draft begins
         return await self._approvals.save(
-            tx, connection, content, revision=writing.revision, secret=writing.secret, **who  # type: ignore[arg-type]
+            tx,
+            connection,
+            content,
+            revision=writing.revision,
+            secret=writing.secret,
+            **who,  # type: ignore[arg-type]
         )
 
     async def _with_findings(self, writing: Writing, outcome: Outcome, findings: list[Finding]) -> Outcome:
@@ -139,4 +145,4 @@ class Drafts:
         async with self._db.tenant(writing.who.tenant) as tx:
             version = outcome.version
             await self._reports.keep(tx, version.connection, "address", findings, revision=version.revision)
-        return replace(outcome, stops=any(str(one.level) == "stops" for one in findings))
+        return replace(outcome, stops=any(one.level is Level.STOPS for one in findings))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, MemberId, SessionId, TenantId, fingerprint, new_id, new_secret
 from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.model import Attempt, LaunchKind
+from vestibule.platform.audit import Actor, Audit, Outcome
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.cookies import Cookie
 from vestibule.portal.ports import Clients, Record
@@ -66,6 +67,7 @@ class EhrSignIns:
         box: SecretBox,
         approvals: Approvals,
         identity: Identity,
+        audit: Audit,
         record: Record,
         clients: Clients,
         origin: str,
@@ -75,6 +77,7 @@ class EhrSignIns:
         self._box = box
         self._approvals = approvals
         self._identity = identity
+        self._audit = audit
         self._record = record
         self._clients = clients
         self._store = PortalStore()
@@ -131,7 +134,7 @@ class EhrSignIns:
 
     # ------------------------------------------------------------------ and back
 
-    async def finish(self, returned: Returned, cookies: Mapping[str, str]) -> str:
+    async def finish(self, returned: Returned, cookies: Mapping[str, str], by: Actor) -> str:
         """Receive the browser again; says where it goes. What the EHR refused is kept by its code and shown there.
 
         Raises:
@@ -147,6 +150,9 @@ class EhrSignIns:
             code = error.code
         async with self._db.tenant(tenant) as tx:
             await self._store.end(tenant, tx, row["id"], proved_at=proved_at, code=code)
+            who = replace(by, kind="staff", id=str(row["member_id"]), session=str(row["session_id"]))
+            outcome, detail = (Outcome.REFUSED, {"code": code}) if code else (Outcome.SUCCESS, {})
+            self._audit.note(tx, "approval.ehr-sign-in", by=who, about=("connection", connection), outcome=outcome, detail=detail)
         return back
 
     async def _take(self, returned: Returned, cookies: Mapping[str, str]) -> tuple[TenantId, Row]:
@@ -186,7 +192,9 @@ class EhrSignIns:
         """What was asked about, so long as nobody changed it meanwhile."""
         version = await self._approvals.newest(tx, connection)
         if version.revision != revision:
-            raise Conflict("ehr-sign-in-stale", "The connection was changed while you signed in. Look at it and sign in again.", phase=_PHASE)
+            raise Conflict(
+                "ehr-sign-in-stale", "The connection was changed while you signed in. Look at it and sign in again.", phase=_PHASE
+            )
         return await self._approvals.candidate(tx, connection)
 
     # ------------------------------------------------------------------ what it is good for

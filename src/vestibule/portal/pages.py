@@ -29,7 +29,14 @@ STALE: Final = 409
 
 
 def show(
-    request: AnyRequest, principal: Principal, template: str, *, brand: str, status: int = 200, mistakes: Mapping[str, str] | None = None, **facts: Any
+    request: AnyRequest,
+    principal: Principal,
+    template: str,
+    *,
+    brand: str,
+    status: int = 200,
+    mistakes: Mapping[str, str] | None = None,
+    **facts: Any,
 ) -> AnyResponse:
     """A page of the portal.
 

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
+from vestibule.doctor.model import Finding
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.platform.db import Tx
 from vestibule.portal.model import Report
 from vestibule.portal.store import PortalStore, read_findings
-
-
-class Finding(Protocol):
-    """What the doctor says: doctor/model.py."""
-
-    @property
-    def level(self) -> Any:
-        """Good, look, or stops."""
-        ...
-
-    @property
-    def code(self) -> str:
-        """Stable."""
-        ...
-
-    @property
-    def what(self) -> str:
-        """The cause."""
-        ...
-
-    @property
-    def remedy(self) -> str:
-        """What to do."""
-        ...
 
 
 class Reports:
@@ -45,7 +22,7 @@ class Reports:
 
     async def keep(self, tx: Tx, connection: ConnectionId, kind: str, findings: Iterable[Finding], *, revision: int) -> None:
         """Keep what was found now, instead of what was found before."""
-        plain = [{"level": str(one.level), "code": one.code, "what": one.what, "remedy": one.remedy} for one in findings]
+        plain = [{"level": one.level.value, "code": one.code, "what": one.what, "remedy": one.remedy} for one in findings]
         await self._store.put_report(_tenant(tx), tx, connection, kind, revision=revision, at=self._clock.now(), findings=plain)
 
     async def of(self, tx: Tx, connections: list[ConnectionId]) -> dict[tuple[ConnectionId, str], Report]:

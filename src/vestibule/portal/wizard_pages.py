@@ -136,10 +136,11 @@ class WizardPages:
 
     async def _approval(self, tx: Tx, version: Version, check: Report | None) -> dict[str, Any]:
         organisation = await self._organisations.get(tx)
-        serving = await self._approvals.in_force(tx, version.connection)
+        serving, approvers = await self._approvals.in_force(tx, version.connection), await self._approvers(tx)
         return {
             "check": check,
-            "approvers": await self._approvers(tx),
+            "approvers": approvers,
+            "approver_options": [(str(one.id), one.called) for one in approvers],
             "needed": approval_needed(version.content.vendor, organisation),
             "two_persons": organisation.two_persons,
             "changes": await self._approvals.changes(tx, version.connection),

@@ -148,7 +148,10 @@ _UNREACHABLE: Final = ("smart-", "http-", "dns-", "tls-", "outside-", "token-una
 def _oauth2() -> tuple[str, str, str]:
     return (
         _("The EHR refused our client (an “OAUTH2” error)."),
-        _("The keys or OAuth are not set up in the EHR yet: it does not know the client id, our public key, or the address it sends back to."),
+        _(
+            "The keys or OAuth are not set up in the EHR yet: it does not know the client id, our public key, or the address it "
+            "sends back to."
+        ),
         _(
             "In the EHR's app registration, check the client id for clinicians, our JWKS address or certificate, and the redirect address "
             "ending in /setup/callback. A new registration can take hours to reach every server; then sign in again."
@@ -161,7 +164,10 @@ def _troubles() -> dict[str, tuple[str, str, str]]:
         "ehr-sign-in-denied": (
             _("The EHR did not let you in."),
             _("Your EHR account may not sign in to this application, or you cancelled the sign-in."),
-            _("Ask the EHR's security team for access to the application, then sign in again. Your administrator can also name another approver."),
+            _(
+                "Ask the EHR's security team for access to the application, then sign in again. Your administrator can also name another "
+                "approver."
+            ),
         ),
         "ehr-sign-in-patient": (
             _("That was a patient's sign-in."),

@@ -179,6 +179,10 @@ class Tenancy:
                     return key.key
         raise NotFound("no-signing-key", "This connection has no signing key for the algorithms its EHR accepts.", phase="tenancy.keys")
 
+    async def oldest_keys(self, tx: Tx, before: datetime) -> list[tuple[ConnectionId, datetime]]:
+        """Connections that still sign with a key from before a moment, and since when they do; the oldest first, fifty at most."""
+        return await self._store.old_keys(bound(tx), tx, before)
+
     async def rotate_keys(self, tx: Tx, connection: ConnectionId, algs: Sequence[str] = ("ES384",)) -> list[ConnectionKey]:
         """Make a new key for each algorithm.
 

@@ -25,12 +25,14 @@ from vestibule.platform.web.app import build_app
 from vestibule.platform.web.config import NavItem, Proof, WebConfig
 from vestibule.platform.web.limits import RATES
 from vestibule.platform.web.serve import serve
+from vestibule.portal import routes as portal_routes
 from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
 from vestibule.wiring.cells import PLACES
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
+from vestibule.wiring.portal import portal_services
 from vestibule.writeback import routes as writeback_routes
 
 VESTIBULE = Path(__file__).parents[1]
@@ -86,6 +88,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *visit_routes.ROUTES,
         *room_routes.ROUTES,
         *writeback_routes.ROUTES,
+        *portal_routes.ROUTES,
     ]
     return build_app(routes=routes, services={**_services(parts), "feed": feed}, config=_web_config(parts))
 
@@ -115,6 +118,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "meetings": parts.room,
         "launches": launches,
         "joining": joining,
+        **portal_services(parts, launches),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }
 
@@ -124,7 +128,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("launch", "visits", "writeback")]
+    features = [VESTIBULE / name for name in ("launch", "visits", "writeback", "portal")]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,
@@ -132,7 +136,7 @@ def _web_config(parts: Parts) -> WebConfig:
         on_refusal=parts.witness.on_refusal,
         nav=NAV,
         templates=[folder / "templates" for folder in (*features, room)],
-        assets={folder.name: folder / "assets" for folder in (*features, room)},
+        assets={folder.name: folder / "assets" for folder in (*features, room) if (folder / "assets").is_dir()},
         trusted_proxies=parts.settings.trusted_proxies,
         metrics_token=parts.settings.metrics_token,
         cells_token=parts.settings.cells_token,

@@ -103,10 +103,10 @@ async def ehr_sign_in(request: AnyRequest, principal: Principal, connection: UUI
 
 
 @get(CALLBACK, access=Access.PUBLIC)
-async def ehr_sign_in_callback(request: AnyRequest, ehr_sign_ins: EhrSignIns) -> AnyResponse:
+async def ehr_sign_in_callback(request: AnyRequest, ehr_sign_ins: EhrSignIns, actor: Actor) -> AnyResponse:
     """The EHR sends the approver's browser back."""
     returned = read_callback(_query(request))
-    back = await ehr_sign_ins.finish(returned, parse(request.headers.get("cookie", "")))
+    back = await ehr_sign_ins.finish(returned, parse(request.headers.get("cookie", "")), actor)
     set_cookie(request, Cookie(browser_cookie(returned.state), "", CALLBACK, 0))
     return see_other(back)
 
@@ -125,9 +125,7 @@ async def approve(
     one = ConnectionId(connection)
     async with db.tenant(principal.tenant) as tx:
         proved = await ehr_sign_ins.spend(tx, principal, one, version=data.version, revision=data.revision)
-        await approvals.approve(
-            tx, one, version=data.version, revision=data.revision, by=actor, member=principal.member, proved=proved
-        )
+        await approvals.approve(tx, one, version=data.version, revision=data.revision, by=actor, member=principal.member, proved=proved)
     return see_other(f"/s/{principal.session}/connections/{connection}/records")
 
 

@@ -51,7 +51,7 @@ async def connections_page(
         asked["state"] = ""
     async with db.tenant(principal.tenant) as tx:
         brand = (await organisations.get(tx)).name
-        found = await approvals.lines(tx, **asked, after=after)
+        found = await approvals.lines(tx, search=asked["search"], environment=asked["environment"], state=asked["state"], after=after)
     return show(
         request,
         principal,
@@ -175,13 +175,8 @@ async def remove(
 
 async def names_of(tx: Tx, members: Members, wanted: set[MemberId]) -> dict[Any, str]:
     """Member -> what to call them; who is gone for good is left out."""
-    found = {}
-    for member in wanted:
-        try:
-            found[member] = (await members.get(tx, member)).called
-        except NotFound:
-            continue
-    return found
+    found = [await members.find(tx, member) for member in wanted]
+    return {one.id: one.called for one in found if one is not None}
 
 
 ROUTES = [connections_page, connection_page, certificate_file, rotate, discard, remove_page, remove]

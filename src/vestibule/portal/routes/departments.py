@@ -39,9 +39,7 @@ async def departments_page(request: AnyRequest, principal: Principal, db: Databa
     async with db.tenant(principal.tenant) as tx:
         brand = (await organisations.get(tx)).name
         found = await organisations.departments(tx, search=asked["search"], after=after)
-    return show(
-        request, principal, "departments.html", brand=brand, found=found, asked=asked, query=urlencode(asked), first=not after
-    )
+    return show(request, principal, "departments.html", brand=brand, found=found, asked=asked, query=urlencode(asked), first=not after)
 
 
 @get("/s/{sid:uuid}/departments/new", access=ADMINISTRATORS)
@@ -55,7 +53,12 @@ async def new_department(request: AnyRequest, principal: Principal, db: Database
 
 @post("/s/{sid:uuid}/departments/new", access=ADMINISTRATORS)
 async def add_department(
-    request: AnyRequest, principal: Principal, data: URLEncodedBody[DepartmentForm], db: Database, organisations: Organisations, actor: Actor
+    request: AnyRequest,
+    principal: Principal,
+    data: URLEncodedBody[DepartmentForm],
+    db: Database,
+    organisations: Organisations,
+    actor: Actor,
 ) -> AnyResponse:
     """Add it, then back to the list."""
     typed = _typed(data)
@@ -100,7 +103,9 @@ async def change_department(
 
 
 @post("/s/{sid:uuid}/departments/{department:uuid}/remove", access=ADMINISTRATORS)
-async def remove_department(principal: Principal, department: UUID, db: Database, organisations: Organisations, actor: Actor) -> AnyResponse:
+async def remove_department(
+    principal: Principal, department: UUID, db: Database, organisations: Organisations, actor: Actor
+) -> AnyResponse:
     """It takes no new visits; those it had keep it."""
     async with db.tenant(principal.tenant) as tx:
         await organisations.remove_department(tx, DepartmentId(department), by=actor)
@@ -117,9 +122,7 @@ async def _form(
     async with db.tenant(principal.tenant) as tx:
         brand = (await organisations.get(tx)).name
     facts = {"department": None, **more}
-    return show(
-        request, principal, "department.html", brand=brand, values=values, zones=sorted(zones()), names=words.fields(), **facts
-    )
+    return show(request, principal, "department.html", brand=brand, values=values, zones=sorted(zones()), names=words.fields(), **facts)
 
 
 ROUTES = [departments_page, new_department, add_department, department_page, change_department, remove_department]

@@ -42,21 +42,27 @@ async def organisation_page(request: AnyRequest, principal: Principal, db: Datab
 
 @post("/s/{sid:uuid}/organisation", access=ADMINISTRATORS)
 async def save_organisation(
-    request: AnyRequest, principal: Principal, data: URLEncodedBody[OrganisationForm], db: Database, organisations: Organisations, actor: Actor
+    request: AnyRequest,
+    principal: Principal,
+    data: URLEncodedBody[OrganisationForm],
+    db: Database,
+    organisations: Organisations,
+    actor: Actor,
 ) -> AnyResponse:
     """Set it."""
     typed = {name: str(value) for name, value in msgspec.structs.asdict(data).items()}
     changes, wrong = _read(typed)
-    try:
-        if wrong:
-            raise InvalidFields(wrong, phase="organisation.save")
-        async with db.tenant(principal.tenant) as tx:
-            await organisations.change(tx, changes, by=actor)
-    except InvalidFields as error:
-        async with db.tenant(principal.tenant) as tx:
-            one, parent = await organisations.get(tx), await organisations.parent(tx)
-        return _page(request, principal, one, parent, typed, mistakes=sentences(error.fields), status=BAD)
-    return see_other(f"/s/{principal.session}/organisation?saved=yes")
+    if not wrong:
+        try:
+            async with db.tenant(principal.tenant) as tx:
+                await organisations.change(tx, changes, by=actor)
+        except InvalidFields as error:
+            wrong = error.fields
+    if not wrong:
+        return see_other(f"/s/{principal.session}/organisation?saved=yes")
+    async with db.tenant(principal.tenant) as tx:
+        one, parent = await organisations.get(tx), await organisations.parent(tx)
+    return _page(request, principal, one, parent, typed, mistakes=sentences(wrong), status=BAD)
 
 
 def _page(

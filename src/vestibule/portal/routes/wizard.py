@@ -10,7 +10,6 @@ from litestar import get, post
 from litestar.params import URLEncodedBody
 
 from vestibule.doctor.service import Doctor
-from vestibule.identity.members import Members
 from vestibule.identity.model import Principal
 from vestibule.kit.ids import ConnectionId
 from vestibule.platform.audit import Actor
@@ -22,6 +21,8 @@ from vestibule.portal.pages import ADMINISTRATORS, CHECKERS, AnyRequest, AnyResp
 from vestibule.portal.reports import Reports
 from vestibule.portal.wizard_pages import WizardPages
 from vestibule.tenancy.approval import Approvals
+
+_YES = "yes"
 
 
 class AddressForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,7 +129,8 @@ async def save_keys(
     """Save, go on."""
     shared = data.shared_with if isinstance(data.shared_with, str) else "\n".join(data.shared_with)
     typed = {name: getattr(data, name) for name in KEYS} | {"shared_with": shared}
-    secret = "" if data.forget_secret == "yes" else data.secret or None
+    keep = None if data.forget_secret != _YES else ""
+    secret = data.secret or keep
     outcome = await drafts.save(ConnectionId(connection), Writing(principal, actor, typed, data.revision, secret))
     return await _saved(request, principal, ConnectionId(connection), wizard, Step.KEYS, typed, outcome, data.go)
 

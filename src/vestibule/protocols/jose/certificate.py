@@ -43,7 +43,9 @@ def certificate(key: SigningKey, *, name: str, active_from: datetime) -> bytes:
         .not_valid_after(start + CERTIFICATE_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     )
-    return builder.sign(private, hashes.SHA384(), ecdsa_deterministic=True if isinstance(private, ec.EllipticCurvePrivateKey) else None).public_bytes(Encoding.PEM)
+    return builder.sign(
+        private, hashes.SHA384(), ecdsa_deterministic=True if isinstance(private, ec.EllipticCurvePrivateKey) else None
+    ).public_bytes(Encoding.PEM)
 
 
 def _serial(key: SigningKey) -> int:

@@ -127,6 +127,16 @@ class TenancyStore:
         )
         return [SealedKey(row["kid"], row["alg"], row["sealed"], row["active_from"], row["retires_at"]) for row in rows]
 
+    async def old_keys(self, tenant: TenantId, tx: Tx, before: datetime) -> list[tuple[ConnectionId, datetime]]:
+        """Connections of which a key without an end has signed since before a moment, and since when."""
+        rows = await tx.fetch(
+            "select connection_id, min(active_from) as since from signing_keys "
+            "where tenant_id = $1 and retires_at is null and active_from < $2 group by connection_id order by since limit 50",
+            tenant,
+            before,
+        )
+        return [(ConnectionId(row["connection_id"]), row["since"]) for row in rows]
+
     async def add_key(self, tenant: TenantId, tx: Tx, connection: ConnectionId, key: SealedKey) -> None:
         """Insert a key."""
         await tx.execute(
