@@ -14,6 +14,7 @@ from vestibule.portal.drafts import Outcome
 from vestibule.portal.ehr_sign_in import CALLBACK
 from vestibule.portal.model import Report, Step, done, written
 from vestibule.portal.pages import BAD, STALE, AnyRequest, AnyResponse, sentences, show
+from vestibule.portal.people import told
 from vestibule.portal.reports import Reports
 from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import Version, approval_needed
@@ -143,7 +144,7 @@ class WizardPages:
             "approver_options": [(str(one.id), one.called) for one in approvers],
             "needed": approval_needed(version.content.vendor, organisation),
             "two_persons": organisation.two_persons,
-            "changes": await self._approvals.changes(tx, version.connection),
+            "changes": await told(tx, self._approvals, self._organisations, self._members, version.connection),
             "serving": serving,
             "pill": words.state_pill(version.state, serving=serving is not None),
         }

@@ -22,8 +22,8 @@ from vestibule.platform.web.pages import see_other
 from vestibule.portal import words
 from vestibule.portal.ehr_sign_in import CALLBACK, EhrSignIns, Standing, browser_cookie
 from vestibule.portal.pages import APPROVERS, BAD, DECIDERS, AnyRequest, AnyResponse, me, sentences, show
+from vestibule.portal.people import names_of, told
 from vestibule.portal.reports import Reports
-from vestibule.portal.routes.connections import names_of
 from vestibule.protocols.oauth2 import read_callback
 from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import ConnectionLine, Version, VersionState
@@ -177,7 +177,7 @@ async def _facts(
         "one": one,
         "version": version,
         "serving": await approvals.in_force(tx, one),
-        "changes": await approvals.changes(tx, one),
+        "changes": await told(tx, approvals, organisations, members, one),
         "report": await reports.one(tx, one, "check"),
         "people": await names_of(tx, members, named),
         "mine": mine,

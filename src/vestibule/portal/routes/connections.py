@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -15,13 +14,14 @@ from litestar.response import Response
 from vestibule.errors import NotFound
 from vestibule.identity.members import Members
 from vestibule.identity.model import Principal
-from vestibule.kit.ids import ConnectionId, MemberId
+from vestibule.kit.ids import ConnectionId
 from vestibule.platform.audit import Actor
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database
 from vestibule.platform.web.pages import see_other
 from vestibule.portal import words
 from vestibule.portal.model import done, next_step, written
 from vestibule.portal.pages import ADMINISTRATORS, READERS, AnyRequest, AnyResponse, query, show
+from vestibule.portal.people import names_of
 from vestibule.portal.reports import Reports
 from vestibule.protocols.jose import certificate
 from vestibule.tenancy.approval import Approvals
@@ -171,12 +171,6 @@ async def remove(
     async with db.tenant(principal.tenant) as tx:
         await approvals.remove(tx, ConnectionId(connection), revision=data.revision, by=actor)
     return see_other(f"/s/{principal.session}/connections")
-
-
-async def names_of(tx: Tx, members: Members, wanted: set[MemberId]) -> dict[Any, str]:
-    """Member -> what to call them; who is gone for good is left out."""
-    found = [await members.find(tx, member) for member in wanted]
-    return {one.id: one.called for one in found if one is not None}
 
 
 ROUTES = [connections_page, connection_page, certificate_file, rotate, discard, remove_page, remove]
