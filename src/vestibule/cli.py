@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 connection_app = typer.Typer(help="EHR connections, until the portal has them.", no_args_is_help=True)
 app.add_typer(connection_app, name="connection")
+audit_app = typer.Typer(help="The audit: prove that nobody changed it.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 console = Console()
 errors = Console(stderr=True)
 T = TypeVar("T")
@@ -170,3 +172,30 @@ def connection_list() -> None:
 
     for line in _run(list_connections(_settings())):
         console.print(line, highlight=False)
+
+
+_Organisation = Annotated[str, typer.Option("--organisation", help="Only this one, by its name or id.")]
+
+
+@audit_app.command("verify")
+def audit_verify(
+    organisation: _Organisation = "",
+    head: Annotated[list[str] | None, typer.Option("--head", help="A head noted down earlier, to be met; may be repeated.")] = None,
+) -> None:
+    """Walk every chain and say whether it is whole; name the first entry that is not, and what is wrong with it."""
+    from vestibule.audits import verify_audit
+
+    verdict = _run(verify_audit(_settings(), organisation, head or []))
+    for line in verdict.lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not verdict.sound:
+        raise typer.Exit(1)
+
+
+@audit_app.command("head")
+def audit_head(organisation: _Organisation = "") -> None:
+    """Print where each chain ends. Keep it elsewhere: `verify --head` then proves that nothing before it was cut off or written anew."""
+    from vestibule.audits import audit_heads
+
+    for name, head in _run(audit_heads(_settings(), organisation)):
+        console.print(f"{name}: entry {head.seq}, head {head.hash.hex()}", markup=False, highlight=False, soft_wrap=True)

@@ -186,11 +186,12 @@ def _value(name: str, value: str) -> Iterator[Statement]:
 # ---------------------------------------------------------------------- a launch, held against the connections one has
 
 
-def about_connection(apart: Apart, mine: Sequence[Connection], serving: frozenset[object]) -> Connection | None:
-    """Say which of the organisation's connections the launch belongs to, if any; `serving` has the ids of those in force."""
+def about_connection(apart: Apart, mine: Sequence[Connection]) -> Connection | None:
+    """Say which of the organisation's connections the launch belongs to, if any."""
     if not apart.iss:
         return None
     found = [one for one in mine if one.iss == apart.iss]
+    found = [one for one in found if one.serving] or found
     named = next((one for one in mine if str(one.id) == apart.hint), None) if apart.hint else None
     if apart.hint and named is None:
         words = _("“connection” names no connection of your organisation.")
@@ -211,13 +212,13 @@ def about_connection(apart: Apart, mine: Sequence[Connection], serving: frozense
         words = _("Several connections of yours have this FHIR base URL.")
         apart.say(Level.STOPS, words, _("Use the launch URL from the records page: it names the connection."))
     one = fits or found[0]
-    _connection(apart, one, in_force=one.id in serving)
+    _connection(apart, one)
     return one
 
 
-def _connection(apart: Apart, one: Connection, *, in_force: bool) -> None:
+def _connection(apart: Apart, one: Connection) -> None:
     apart.say(Level.GOOD, _("The record is %(name)s (%(environment)s).") % {"name": one.name, "environment": environment(one)})
-    if not in_force:
+    if not one.serving:
         words = _("This connection is not approved: launches from it are refused.")
         apart.say(Level.STOPS, words, _("Have it approved; until then nobody can come in by it."))
     client_id = one.provider_client_id if apart.kind is LaunchKind.PROVIDER else one.patient_client_id

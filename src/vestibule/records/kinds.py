@@ -105,7 +105,7 @@ def epic_group_patient(given: Given) -> Record | None:
 
 
 def _epic(given: Given, kind_: LaunchKind, name: str, title: str, who: str, *, group: bool = False) -> Record | None:
-    client_id = _client_id(given.connection, kind_)
+    client_id = client_id_of(given.connection, kind_)
     if not client_id:
         return None
     names = names_of(given.connection)
@@ -169,7 +169,7 @@ def smart_patient(given: Given) -> Record | None:
 
 
 def _smart(given: Given, kind_: LaunchKind, name: str, title: str, who: str) -> Record | None:
-    client_id = _client_id(given.connection, kind_)
+    client_id = client_id_of(given.connection, kind_)
     if not client_id:
         return None
     fields = (
@@ -221,7 +221,7 @@ def app_backend(given: Given) -> Record | None:
 
 
 def _app(given: Given, kind_: LaunchKind, name: str, title: str, who: str) -> Record | None:
-    client_id = _client_id(given.connection, kind_)
+    client_id = client_id_of(given.connection, kind_)
     if not client_id:
         return None
     fields = (
@@ -272,7 +272,8 @@ def _any_server(connection: Connection) -> SmartServer:
     return SmartServer(connection.iss, "", "", "manual")
 
 
-def _client_id(connection: Connection, kind_: LaunchKind) -> str:
+def client_id_of(connection: Connection, kind_: LaunchKind) -> str:
+    """The client that this button belongs to; empty where there is none."""
     return connection.provider_client_id if kind_ is LaunchKind.PROVIDER else connection.patient_client_id
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
-from vestibule.errors import NotFound
+from vestibule.errors import Conflict, NotFound
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, VisitId, new_id
+from vestibule.launch.model import LaunchKind
 from vestibule.platform.audit import Actor, Audit
 from vestibule.platform.db import Tx
 from vestibule.platform.web.i18n import gettext as _
@@ -77,8 +79,8 @@ class Records:
         """What can be said of a launch address or a short link; of other organisations' nothing at all."""
         apart = take_apart(url, self.origin)
         if apart.kind is not None:
-            mine = await self._tenancy.connections(tx)
-            found = about_connection(apart, mine, frozenset(c.id for c in mine))
+            mine = await self._mine(tx, apart)
+            found = about_connection(apart, mine)
             if found is not None and apart.launch:
                 await self._once(tx, apart, found)
         elif apart.code:
@@ -86,6 +88,13 @@ class Records:
         if not any(one.level is Level.STOPS for one in apart.said):
             apart.say(Level.GOOD, _("Nothing is wrong with it."))
         return apart.said
+
+    async def _mine(self, tx: Tx, apart: Apart) -> list[Connection]:
+        """The organisation's connections that are in force or about to be; of those that were removed nothing is said."""
+        serving = [one for one in await self._tenancy.connections(tx) if one.serving]
+        known = {one.id for one in serving}
+        waiting = [one for one in await self._tenancy.waiting(tx, apart.iss) if one not in known] if apart.iss else []
+        return serving + [await self._tenancy.connection(tx, one) for one in waiting]
 
     async def _once(self, tx: Tx, apart: Apart, connection: Connection) -> None:
         reference = await self._used(tx, connection.id, apart.launch)
@@ -120,11 +129,21 @@ class Records:
         elif window.state is WindowState.OVER:
             apart.say(Level.STOPS, _("The time of its visit is over."), _new_link())
 
+    def samples(self, connection: Connection, launch: str) -> list[tuple[str, str, str]]:
+        """Launch addresses with a `launch` value that no record has made: (kind, words, address)."""
+        given, found = kinds.Given(connection, self.origin), []
+        for kind, words in ((LaunchKind.PROVIDER, _("For clinicians")), (LaunchKind.PATIENT, _("For patients"))):
+            if kinds.client_id_of(connection, kind):
+                query = urlencode({"iss": connection.iss, "launch": launch})
+                found.append((kind.value, words, f"{given.launch_url(kind)}&{query}"))
+        return found
+
     # ------------------------------------------------------------------ test links
 
     async def test_link(self, tx: Tx, connection: ConnectionId, *, by: Actor) -> TestLink:
         """A short link into a fresh synthetic visit: nobody's appointment, and the record is not told of it."""
-        await self._tenancy.connection(tx, connection)
+        if not (await self._tenancy.connection(tx, connection)).serving:
+            raise Conflict("records-not-in-force", "This connection is not in force yet.", phase="records")
         visit = await self.synthetic_visit(tx, connection)
         expires_at = self._clock.now() + _LINK_LIVES
         code = await self._visits.make_link(tx, visit, role=PersonRole.PATIENT, expires_at=expires_at)

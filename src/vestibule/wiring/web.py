@@ -14,6 +14,7 @@ from vestibule.adapters.meetings.room.watch import RoomWatch
 from vestibule.identity import routes as identity_routes
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
+from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.platform.cells import Elsewhere
@@ -26,10 +27,12 @@ from vestibule.platform.web.config import NavItem, Proof, WebConfig
 from vestibule.platform.web.limits import RATES
 from vestibule.platform.web.serve import serve
 from vestibule.portal import routes as portal_routes
+from vestibule.records import routes as record_routes
 from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
 from vestibule.wiring.cells import PLACES
+from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
@@ -38,6 +41,7 @@ from vestibule.writeback import routes as writeback_routes
 VESTIBULE = Path(__file__).parents[1]
 _ADMIN = frozenset({StaffRole.ADMINISTRATOR})
 _SET_UP = _ADMIN | {StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER, StaffRole.AUDITOR}
+_HAND_OVER = _ADMIN | {StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER}
 _ENGINEERS = _ADMIN | {StaffRole.INTEGRATION_ENGINEER}
 NAV = (
     NavItem("home", "Home", icon="home"),
@@ -46,8 +50,8 @@ NAV = (
     NavItem("departments", "Departments", _ADMIN, "departments"),
     NavItem("people", "People", _ADMIN, "people"),
     NavItem("programs", "Programs", _ADMIN, "programs"),
-    NavItem("launches", "Launches", _SET_UP, "launches"),
-    NavItem("links", "Launch links", _SET_UP, "explain"),
+    NavItem("launches", "Launches", _HAND_OVER, "launches"),
+    NavItem("links", "Launch links", _HAND_OVER, "explain"),
     NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
     NavItem("audit", "Audit", _ADMIN | {StaffRole.AUDITOR}, "audit"),
     NavItem("organisation", "Organisation", _ADMIN, "organisation"),
@@ -85,10 +89,12 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *cell_routes.ROUTES,
         *identity_routes.ROUTES,
         *launch_routes.ROUTES,
+        *launch_history.ROUTES,
         *visit_routes.ROUTES,
         *room_routes.ROUTES,
         *writeback_routes.ROUTES,
         *portal_routes.ROUTES,
+        *record_routes.ROUTES,
     ]
     return build_app(routes=routes, services={**_services(parts), "feed": feed}, config=_web_config(parts))
 
@@ -118,6 +124,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "meetings": parts.room,
         "launches": launches,
         "joining": joining,
+        **handover_services(parts, launches),
         **portal_services(parts, launches),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }
@@ -128,7 +135,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("launch", "visits", "writeback", "portal")]
+    features = [VESTIBULE / name for name in ("launch", "visits", "writeback", "records", "portal")]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,

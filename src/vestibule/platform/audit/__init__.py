@@ -5,9 +5,25 @@
 An entry is written in the transaction of the act it tells of: what cannot be audited is not done.
 """
 
+from vestibule.platform.audit.chain import Check, Flaw, Harm, Head
 from vestibule.platform.audit.model import SYSTEM, Actor, Outcome, actor_from
 from vestibule.platform.audit.present import acting, acting_as, answer_for, refer_to
 from vestibule.platform.audit.repeats import Repeats
 from vestibule.platform.audit.service import Audit
 
-__all__ = ["SYSTEM", "Actor", "Audit", "Outcome", "Repeats", "acting", "acting_as", "actor_from", "answer_for", "refer_to"]
+__all__ = [
+    "SYSTEM",
+    "Actor",
+    "Audit",
+    "Check",
+    "Flaw",
+    "Harm",
+    "Head",
+    "Outcome",
+    "Repeats",
+    "acting",
+    "acting_as",
+    "actor_from",
+    "answer_for",
+    "refer_to",
+]
