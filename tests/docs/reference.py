@@ -92,3 +92,43 @@ def broken_links(page: Path) -> list[str]:
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"""(?:src|href)=["']([^"']+)["']""", text)
     local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
     return [target for target in local if not (page.parent / target).exists()]
+
+
+_ACTION = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
+
+
+def noted_actions(module: Module) -> Iterator[str]:
+    """Every action a module notes in the audit: handed to `note(...)` or a helper whose name ends so, or a value of `ACTIONS`."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and _is_note(node):
+            for argument in [*node.args, *(k.value for k in node.keywords if k.arg == "action")]:
+                yield from (text for text in _strings(argument) if _ACTION.fullmatch(text))
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == "ACTIONS" for target in targets):
+                yield from (text for value in node.value.values for text in _strings(value))
+
+
+def actions_hidden(module: Module) -> Iterator[str]:
+    """Notes whose action cannot be read off the source: neither written there, nor of `ACTIONS`, nor a helper's own `action`."""
+    for function in module.functions():
+        for node in ast.walk(function):
+            if not (isinstance(node, ast.Call) and _is_note(node) and ast.unparse(node.func).endswith("audit.note")):
+                continue
+            action = next((k.value for k in node.keywords if k.arg == "action"), node.args[1] if len(node.args) > 1 else None)
+            helper = function.name.endswith("note") and isinstance(action, ast.Name) and action.id == "action"
+            table = isinstance(action, ast.Subscript) and ast.unparse(action.value) == "ACTIONS"
+            if action is not None and not (helper or table or list(_strings(action))):
+                yield module.at(node, ast.unparse(action))
+
+
+def _is_note(node: ast.Call) -> bool:
+    return ast.unparse(node.func).rpartition(".")[2].endswith("note")
+
+
+def _strings(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from _strings(node.body)
+        yield from _strings(node.orelse)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value

@@ -1,29 +1,15 @@
 """The commands a person types, as processes: what they print, and what they say when something is wrong."""
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from support.commands import vestibule
 from vestibule.connections import ConnectionsFile, Described, Organisation, apply_described, tenant_called
 from vestibule.settings import load
 from vestibule.tenancy.model import Environment, Vendor
 from vestibule.visits.model import Identifier, PersonRole
 from vestibule.wiring import open_parts
-
-ROOT = Path(__file__).parents[2]
-
-
-async def vestibule(*words: str, **environ: str) -> tuple[int, str]:
-    """Run a command; its exit status and everything it said."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "200", **environ}
-    command = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "vestibule", *words), env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    said, _ = await asyncio.wait_for(command.communicate(), 60)
-    return command.returncode or 0, said.decode()
 
 
 async def test_help_lists_every_command() -> None:
