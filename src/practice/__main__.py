@@ -19,16 +19,28 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder to keep the hospital in; without it nothing is kept")
     parser.add_argument("--load", type=Path, help="folder of FHIR R4 bundles to load")
     parser.add_argument("--operator-url", default="", help="where the start page sends the analyst")
+    parser.add_argument(
+        "--environment", choices=["test", "production"], default="", help="shown on every screen; each has a folder of its own"
+    )
+    parser.add_argument("--other-url", default="", help="where the hospital's other environment answers")
     parser.add_argument("--hostile", action="store_true", help="add a patient whose name tries to break pages")
     return parser.parse_args()
 
 
 async def _run(wanted: argparse.Namespace) -> None:
-    running = await start(port=wanted.port, data=wanted.data, load=wanted.load, operator_url=wanted.operator_url, hostile=wanted.hostile)
+    running = await start(
+        port=wanted.port,
+        data=wanted.data,
+        load=wanted.load,
+        operator_url=wanted.operator_url,
+        hostile=wanted.hostile,
+        environment=wanted.environment,
+        other_url=wanted.other_url,
+    )
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    sys.stdout.write(json.dumps({"url": running.url, "fhir": running.fhir}) + "\n")
+    sys.stdout.write(json.dumps({"url": running.url, "fhir": running.fhir, "environment": wanted.environment}) + "\n")
     sys.stdout.flush()
     await stop.wait()
     await running.stop()

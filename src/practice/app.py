@@ -13,7 +13,7 @@ from practice.microsoft import routes as microsoft
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
-from practice.screens import api, desk, ehr, forms, portal
+from practice.screens import api, desk, ehr, forms, portal, records
 from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
@@ -63,6 +63,7 @@ def build(house: Hospital) -> web.Application:
             *ehr.ROUTES,
             *forms.ROUTES,
             *portal.ROUTES,
+            *records.ROUTES,
             web.static("/assets", ASSETS),
         ]
     )

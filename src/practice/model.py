@@ -19,6 +19,8 @@ Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
 
 Gender = Literal["female", "male", "other", "unknown"]
 AppointmentStatus = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow"]
+LaunchKind = Literal["provider", "patient", "group-provider", "group-patient", "direct-sms", "sms-configuration", "device-test"]
+Environment = Literal["", "test", "production"]
 ClientAuth = Literal["private_key_jwt", "client_secret", "none"]
 Audience = Literal["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"]
 Fault = Literal["none", "nonce", "audience", "issuer", "tenant", "signature", "expired", "unsigned", "old-key"]
@@ -53,6 +55,7 @@ class Practitioner(Struct, kw_only=True):
     given: Name
     title: Short = "MD"
     specialty: Short = ""
+    may_sign_in: bool = True
 
     @property
     def name(self) -> str:
@@ -102,6 +105,7 @@ class Appointment(Struct, kw_only=True):
     minutes: Annotated[int, Meta(ge=5, le=480)] = 30
     reason: Short = ""
     status: AppointmentStatus = "booked"
+    group: bool = False
 
 
 class ClientApp(Struct, kw_only=True):
@@ -115,6 +119,13 @@ class ClientApp(Struct, kw_only=True):
     redirect_uris: list[Url] = field(default_factory=list)
     scopes: Annotated[str, Meta(max_length=4000)] = DEFAULT_SCOPES
     status_api: bool = True
+    standalone: bool = True
+    certificate: Annotated[str, Meta(max_length=10_000)] = ""
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the way it proves itself is set up: a signed assertion needs a key to verify it with."""
+        return self.auth != "private_key_jwt" or bool(self.jwks_url or self.certificate)
 
 
 class Directory(Struct, kw_only=True):
@@ -157,11 +168,19 @@ class LaunchRecord(Struct, kw_only=True):
     """What a button in the EHR or the portal opens, and which tokens it passes along (Epic calls it an integration record)."""
 
     key: Id
-    kind: Literal["provider", "patient"]
+    kind: LaunchKind
     name: Name = "Launch"
+    type: Short = "PACS"
+    model: Short = "SMART ON FHIR"
     url: Url = ""
+    launch_type: Short = ""
     client_id: Short = ""
     context: Annotated[str, Meta(max_length=2000)] = DEFAULT_CONTEXT
+
+    @property
+    def side(self) -> Literal["provider", "patient"]:
+        """Who opens it."""
+        return "provider" if self.kind in {"provider", "group-provider"} else "patient"
 
 
 class Settings(Struct, kw_only=True):
@@ -179,6 +198,9 @@ class Settings(Struct, kw_only=True):
     code_seconds: Annotated[int, Meta(ge=1, le=600)] = 300
     smart_configuration: bool = True
     operator_url: Url = ""
+    environment: Environment = ""
+    other_url: Url = ""
+    oauth: bool = True
     id_token_fault: Fault = "none"
 
 

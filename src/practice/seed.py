@@ -31,6 +31,7 @@ _PRACTITIONERS = [
     ("jlindqvist", "23", "Lindqvist", "Jonas", "MD", "Family Medicine"),
     ("mtanaka", "31", "Tanaka", "Mei", "NP", "Family Medicine"),
     ("dferreira", "47", "Ferreira", "Daniel", "PsyD", "Behavioral Health"),
+    ("dbanerjee", "88", "Banerjee", "Devika", "", "Clinical applications, EHR analyst"),
 ]
 # family, given, born, gender, phone, language, allergies, problems
 _PATIENTS = [

@@ -22,6 +22,7 @@ from practice.hospital import Hospital
 from practice.launches import begin
 from practice.ledger import Entry
 from practice.microsoft.seed import accounts, directories
+from practice.model import Environment
 from practice.seed import launchable, seed, spread
 
 _TRIES = 10
@@ -139,14 +140,17 @@ async def start(
     hostile: bool = False,
     now: Callable[[], float] = time.time,
     tls: ssl.SSLContext | None = None,
+    environment: Environment = "",
+    other_url: str = "",
 ) -> Running:
     """Start a hospital and return once it answers. Without a data folder it forgets everything at its stop."""
     temporary = Path(tempfile.mkdtemp(prefix="practice-")) if data is None else None
     number, sockets = _sockets(port)
     house = Hospital(temporary or Path(str(data)), base=f"{'https' if tls else 'http'}://localhost:{number}", now=now)
     _fill(house, Path(load) if load else None, hostile)
-    if operator_url:
-        setup.apply(house, {"settings": {"operator_url": operator_url}})
+    told = {"operator_url": operator_url, "environment": environment, "other_url": other_url}
+    if any(told.values()):
+        setup.apply(house, {"settings": {name: value for name, value in told.items() if value}})
     runner = web.AppRunner(build(house), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     for each in sockets:

@@ -161,12 +161,17 @@ async def metadata(request: web.Request) -> web.StreamResponse:
         "date": "2026-11-01",
         "kind": "instance",
         "software": {"name": "Practice hospital", "version": "1"},
-        "implementation": {"description": "Practice hospital, for tests and demonstrations", "url": house.at.fhir},
+        "implementation": {"description": _named(house), "url": house.at.fhir},
         "fhirVersion": "4.0.1",
         "format": ["json", _JSON],
         "rest": [{"mode": "server", "security": security, "resource": [_described(kind) for kind in KINDS]}],
     }
     return web.json_response(body, content_type=_JSON)
+
+
+def _named(house: Hospital) -> str:
+    environment = house.book.settings.environment
+    return "Practice hospital, for tests and demonstrations" + (f" ({environment} environment)" if environment else "")
 
 
 def _described(kind: str) -> dict[str, Any]:

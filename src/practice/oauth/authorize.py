@@ -51,7 +51,7 @@ async def authorize(request: web.Request) -> web.StreamResponse:
     try:
         asked = _check(house, app, redirect_uri, params)
         if "launch" not in params:
-            return _ask_who(request, asked)
+            return _standalone(request, asked)
         return _approve(house, asked, _use_ticket(house, app, asked, params["launch"]))
     except OAuthError as error:
         note(request, error=error.error, why=error.description)
@@ -120,6 +120,18 @@ def _back(house: Hospital, redirect_uri: str, answer: dict[str, str]) -> web.Res
 # A standalone launch: the person says who they are, and a clinician which patient.
 
 
+def _standalone(request: web.Request, asked: Request) -> web.Response:
+    """The sign-in page, for an app that may do without a launch, where keys and OAuth are set up."""
+    house = hospital(request)
+    if not asked.app.standalone:
+        raise OAuthError("unauthorized_client", "this app may only be launched from the record")
+    if not house.book.settings.oauth or not asked.app.has_keys:
+        error = OAuthError("OAUTH2", "Keys or OAuth are not set up for this app in the record")
+        note(request, error=error.error, why=error.description)
+        return page(request, "oauth_error.html", status=400, error=error)
+    return _ask_who(request, asked)
+
+
 def _ask_who(request: web.Request, asked: Request) -> web.Response:
     waiting = request.app[WAITING]
     while len(waiting) >= _WAITING:
@@ -147,6 +159,11 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         note(request, error=error.error, why=error.description)
         return page(request, "oauth_error.html", status=400, error=error)
     note(request, client=asked.app.client_id)
+    who = _without_right(house, params)
+    if who:
+        note(request, error="access_denied", why=f"{who} may not sign in here")
+        return page(request, "no_right.html", status=403, who=who, asked=asked)
+    request.app[WAITING].pop(params.get("key", ""), None)
     try:
         return _approve(house, asked, _signed_in(house, asked, params))
     except OAuthError as error:
@@ -155,16 +172,23 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 
 def _waiting(request: web.Request, key: str) -> Request:
-    asked = request.app[WAITING].pop(key, None)
+    asked = request.app[WAITING].get(key)
     if asked is None:
         raise OAuthError("invalid_request", "this sign-in is over; start again from the app")
     return asked
 
 
+def _without_right(house: Hospital, params: Mapping[str, str]) -> str:
+    """The name of an EHR user who may not sign in to apps; nothing for everybody else."""
+    kind, _, key = params.get("who", "").partition("/")
+    user = house.book.practitioner(key) if kind == "Practitioner" else None
+    return user.name if user and not user.may_sign_in else ""
+
+
 def _signed_in(house: Hospital, asked: Request, params: Mapping[str, str]) -> Context:
     kind, _, key = params.get("who", "").partition("/")
     if kind == "Practitioner" and (practitioner := house.book.practitioner(key)):
-        patient = house.book.patient(params.get("patient", ""))
+        patient = house.book.patient(params.get("patient", "")) if "launch/patient" in asked.scopes else None
         if "launch/patient" in asked.scopes and patient is None:
             raise OAuthError("access_denied", "no patient was chosen")
         return Context(user=Person("Practitioner", practitioner.id), patient=patient.id if patient else None)

@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from practice.certificates import key_of
 from practice.model import Book, ClientApp
 from practice.oauth.errors import OAuthError, invalid_client
 from practice.oauth.grants import Grants
@@ -38,6 +39,8 @@ class ClientKeys:
 
     async def find(self, app: ClientApp, kid: str) -> KeySet:
         """A key set with exactly the key of that kid."""
+        if not app.jwks_url and app.certificate:
+            return KeySet([key_of(app.certificate, kid)])
         if not app.jwks_url:
             raise invalid_client("no JWKS URL is registered for this client")
         fetched, keys = self._sets.get(app.jwks_url, (0.0, None))

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from aiohttp import web
 
 from practice.hospital import Hospital, hospital
-from practice.launches import CannotLaunch, begin
+from practice.launches import CannotLaunch, begin, opens_window
 from practice.model import Appointment, Practitioner
 from practice.screens.api import problem
 from practice.screens.pages import bad, missing, page
@@ -55,6 +55,7 @@ async def schedule(request: web.Request) -> web.StreamResponse:
         today=today(house),
         book=house.book,
         age=age,
+        window=opens_window(house),
     )
 
 

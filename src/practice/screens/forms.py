@@ -12,6 +12,7 @@ from aiohttp import web
 from practice import setup
 from practice.hospital import Hospital, hospital
 from practice.model import Book
+from practice.records import KINDS
 from practice.screens.pages import missing, page
 from practice.screens.views import STATES, rows
 from practice.times import from_local, instant, local
@@ -29,6 +30,7 @@ class Field:
     hint: str = ""
     options: Options | None = None
     fixed: bool = False
+    off: bool = False
 
 
 def _fixed(*pairs: tuple[str, str]) -> Options:
@@ -63,6 +65,7 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("specialty", "Specialty"),
             Field("emp", "User id", hint="Unique; what %EPICUSERID% gives"),
             Field("login", "Login", hint="Unique"),
+            Field("may_sign_in", "May sign in to apps (standalone)", "tick"),
         ],
     ),
     "departments": (
@@ -79,6 +82,7 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("minutes", "Minutes", "number"),
             Field("reason", "Reason"),
             Field("status", "Status", "choice", options=_fixed(*STATES.items())),
+            Field("group", "Group visit, with records of its own", "tick", off=True),
         ],
     ),
     "apps": (
@@ -97,13 +101,14 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("redirect_uris", "Redirect URIs", "lines", hint="One on each line, matched exactly"),
             Field("scopes", "Scopes", "long"),
             Field("status_api", "May call SetExternalConnectionStatus", "tick"),
+            Field("standalone", "May be opened without a launch (standalone)", "tick"),
         ],
     ),
     "launches": (
         "Launch record",
         [
             Field("key", "Key", fixed=True),
-            Field("kind", "Button", "choice", options=_fixed(("provider", "Clinician's"), ("patient", "Patient's"))),
+            Field("kind", "Button", "choice", options=_fixed(*((kind, title) for kind, (title, _) in KINDS.items()))),
             Field("name", "Name"),
             Field("url", "Launch URL"),
             Field("client_id", "Client app", "choice", options=_clients),
@@ -142,6 +147,9 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("launch_seconds", "Launch values live (s)", "number"),
             Field("code_seconds", "Codes live (s)", "number"),
             Field("operator_url", "Operator page of the connector"),
+            Field("environment", "Environment", "choice", options=_fixed(("", "not said"), ("test", "test"), ("production", "production"))),
+            Field("other_url", "The other environment", hint="Where the test or production record answers"),
+            Field("oauth", "OAuth is set up for standalone sign-in", "tick"),
         ],
     ),
 }
