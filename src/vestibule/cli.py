@@ -103,12 +103,14 @@ def migrate() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    connection: Annotated[str, typer.Option(help="Only connections with this text in their name, organisation or address.")] = "",
+) -> None:
     """Check this installation: settings, database, keys, addresses, every EHR connection; each finding with cause and remedy."""
     from vestibule.installation import examine
 
     with console.status("Examining ..."):
-        groups = _run(examine(_settings()))
+        groups = _run(examine(_settings(), connection))
     colour = {"good": "green", "look": "yellow", "stops": "red"}
     for group in groups:
         console.print(f"\n[bold]{escape(group.title)}[/]", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from vestibule.settings import Settings
 from vestibule.tenancy.model import Connection
 from vestibule.wiring import Parts
 
+_AT_ONCE = 8
+
 
 @dataclass(slots=True)
 class Group:
@@ -22,16 +25,19 @@ class Group:
     findings: list[Finding] = field(default_factory=list)
 
 
-async def examine(settings: Settings) -> list[Group]:
-    """Look at everything; never raises for what it finds, only reports it."""
+async def examine(settings: Settings, wanted: str = "") -> list[Group]:
+    """Look at everything; never raises for what it finds, only reports it.
+
+    Args:
+        settings: the installation's.
+        wanted: look only at connections with this text in the name of their organisation, in their own, or in their address.
+    """
     own = Group("This installation", [_address(settings), _keys(settings), _relay(settings)])
     groups = [own]
     try:
         async with opened(settings) as parts:
             own.findings += [finding async for finding in _database(parts)]
-            for organisation, connection in await _connections(parts):
-                title = f"{organisation}, {connection.name} ({connection.environment}): {connection.iss}"
-                groups.append(Group(title, await parts.doctor.examine(connection)))
+            groups += await _side_by_side(parts, await _connections(parts, wanted.lower()))
     except VestibuleError as error:
         remedy = "Check DATABASE_URL, then `vestibule migrate`."
         own.findings.append(stops("database-unusable", f"The database cannot be used: {error.sentence}", remedy))
@@ -68,11 +74,25 @@ async def _database(parts: Parts) -> AsyncIterator[Finding]:
         yield good("migrations", "The database has this version's shape.")
 
 
-async def _connections(parts: Parts) -> list[tuple[str, Connection]]:
-    """Every connection with the name of its organisation."""
+async def _side_by_side(parts: Parts, connections: list[tuple[str, Connection]]) -> list[Group]:
+    """Some at a time: each waits for others' systems most of the time."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(title: str, connection: Connection) -> Group:
+        async with places:
+            return Group(title, await parts.doctor.examine(connection))
+
+    return list(await asyncio.gather(*(one(title, connection) for title, connection in connections)))
+
+
+async def _connections(parts: Parts, wanted: str) -> list[tuple[str, Connection]]:
+    """Every connection that serves, with what to call it."""
     found: list[tuple[str, Connection]] = []
     for tenant in await parts.tenancy.tenants(parts.db):
         async with parts.db.tenant(tenant) as tx:
             name = (await parts.tenancy.tenant(tx)).name
-            found += [(name, connection) for connection in await parts.tenancy.connections(tx)]
+            for one in await parts.tenancy.connections(tx):
+                title = f"{name}, {one.name} ({one.environment}): {one.iss}"
+                if one.serving and wanted in title.lower():
+                    found.append((title, one))
     return found

@@ -21,9 +21,12 @@ class TenancyRegister:
         """The connection's keys, and those it might be confused with."""
         async with self.db.tenant(connection.tenant) as tx:
             keys = await self.tenancy.signing_keys(tx, connection.id)
-            own = [one for one in await self.tenancy.connections(tx) if one.id != connection.id]
+            serving = [one for one in await self.tenancy.connections(tx) if one.serving and one.id != connection.id]
+            known = {connection.id, *(one.id for one in serving)}
+            drafts = [one for one in await self.tenancy.waiting(tx, connection.iss) if one not in known]
         others = [one for one in await self.tenancy.whose_iss(self.db, connection.iss) if one.tenant != connection.tenant]
-        neighbours = [Neighbour(one.name, one.environment, one.iss, own=True) for one in own]
+        neighbours = [Neighbour(one.name, one.environment, one.iss, own=True) for one in serving]
+        neighbours += [Neighbour("that is being set up", "not in force yet", connection.iss, own=True) for _ in drafts[:1]]
         # Nothing of another organisation is shown but that it is there.
         neighbours += [Neighbour("", "", one.iss, own=False) for one in others[:1]]
         return Kept(tuple(keys), tuple(neighbours))
