@@ -17,3 +17,10 @@ create function whose_connection_hash(hash bytea) returns uuid
 
 revoke all on function whose_iss_hash(bytea), whose_connection_hash(bytea) from public;
 grant execute on function name_hash(text), whose_iss_hash(bytea), whose_connection_hash(bytea) to vestibule_app;
+
+-- The organisations of a name, for the operator's file, which knows them by nothing else.
+create function whose_name(wanted text) returns setof uuid
+  language sql stable security definer set search_path = pg_catalog, public
+  as $$ select id from tenants where lower(name) = lower(wanted) and name = wanted order by id $$;
+revoke all on function whose_name(text) from public;
+grant execute on function whose_name(text) to vestibule_app;

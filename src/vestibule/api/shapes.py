@@ -1,0 +1,199 @@
+"""What goes over the wire: one struct for each thing, strict on the way in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from vestibule.identity.model import MemberState, StaffRole
+from vestibule.tenancy.model import ClientAuth, Environment, Vendor, VersionState
+
+T = TypeVar("T")
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Url = Annotated[str, Meta(max_length=2000)]
+ClientId = Annotated[str, Meta(max_length=200, pattern=r"^[\x21-\x7e]*$")]
+Minutes = Annotated[int, Meta(ge=0, le=10_080)]
+Search = Annotated[str, Meta(max_length=200)]
+Cursor = Annotated[str, Meta(max_length=2000)]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+
+
+class In(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a program sends: a field we do not know is a mistake, for it would be ignored."""
+
+
+class Out(msgspec.Struct, frozen=True, kw_only=True):
+    """What we answer."""
+
+
+class ListQuery(In):
+    """Where a list begins and how much of it to give."""
+
+    search: Search = ""
+    after: Annotated[str, Meta(max_length=2000, description="`next` of the page before")] = ""
+    limit: Limit = 50
+
+
+class ConnectionQuery(ListQuery):
+    """The same, of connections."""
+
+    environment: Environment | None = None
+    state: VersionState | None = None
+
+
+class Listing(Out, Generic[T]):
+    """A part of a list; `next` is the `after` of the part behind it, empty at the end."""
+
+    items: list[T]
+    next: str
+
+
+class OrganisationOut(Out):
+    """An organisation."""
+
+    id: UUID
+    name: str
+    support_phone: str
+    region: str
+    parent: UUID | None
+    entra_tenant: str
+    two_persons: bool
+    approve_oracle: bool
+    idle_minutes: int | None
+
+
+class OrganisationChange(In):
+    """What to change of an organisation; what is left out stays. Its region and its parent are for people to change."""
+
+    name: Name | UnsetType = UNSET
+    support_phone: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    entra_tenant: Annotated[str, Meta(max_length=36)] | UnsetType = UNSET
+    approve_oracle: bool | UnsetType = UNSET
+    idle_minutes: Annotated[int, Meta(ge=1, le=1440)] | None | UnsetType = UNSET
+
+
+class DepartmentOut(Out):
+    """A department."""
+
+    id: UUID
+    name: str
+    zone: str
+    external: str
+
+
+class DepartmentIn(In):
+    """A new department: `zone` is a time zone such as Europe/Berlin, `external` what the record's launch context calls it."""
+
+    name: Name
+    zone: Annotated[str, Meta(min_length=1, max_length=64)]
+    external: Annotated[str, Meta(max_length=200)] = ""
+
+
+class DepartmentChange(In):
+    """What to change of a department; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    zone: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    external: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+
+
+class ConnectionIn(In):
+    """Everything of a connection. `client_secret` is written and never read: left out, the stored one stays; empty, it is taken away."""
+
+    name: Name
+    vendor: Vendor
+    environment: Environment
+    iss: Url
+    fhir_version: Annotated[str, Meta(max_length=20)] = ""
+    frame_ancestors: Annotated[list[Url], Meta(max_length=20)] = []
+    provider_client_id: ClientId = ""
+    patient_client_id: ClientId = ""
+    backend_client_id: ClientId = ""
+    client_auth: ClientAuth = ClientAuth.PRIVATE_KEY_JWT
+    client_secret: Annotated[str, Meta(max_length=1000, pattern=r"^[\x20-\x7e]*$")] | UnsetType = UNSET
+    authorize_url: Url = ""
+    token_url: Url = ""
+    join_early_minutes: Minutes = 30
+    join_late_minutes: Minutes = 240
+    profile: dict[str, Any] = {}
+    approver: UUID | None = None
+    shared_with: Annotated[list[UUID], Meta(max_length=500)] = []
+
+
+class ConnectionLineOut(Out):
+    """A connection in a list; `serving` while some version of it is in force."""
+
+    id: UUID
+    name: str
+    vendor: Vendor
+    environment: Environment
+    iss: str
+    state: VersionState
+    serving: bool
+    changed_at: datetime
+
+
+class VersionOut(Out):
+    """A version of a connection. `number` counts versions; `revision` counts everything that happens to the connection and is its ETag."""
+
+    id: UUID
+    number: int
+    revision: int
+    state: VersionState
+    name: str
+    vendor: Vendor
+    environment: Environment
+    iss: str
+    fhir_version: str
+    frame_ancestors: list[str]
+    provider_client_id: str
+    patient_client_id: str
+    backend_client_id: str
+    client_auth: ClientAuth
+    has_secret: bool
+    authorize_url: str
+    token_url: str
+    join_early_minutes: int
+    join_late_minutes: int
+    profile: dict[str, Any]
+    approver: UUID | None
+    shared_with: list[UUID]
+    changed_at: datetime
+    made_by: UUID | None
+    submitted_at: datetime | None
+    submitted_by: UUID | None
+    decided_at: datetime | None
+    decided_by: UUID | None
+    reason: str
+
+
+class ChangeOut(Out):
+    """A difference between what is in force and the newest version; of a secret only that there is one."""
+
+    field: str
+    was: str
+    now: str
+
+
+class KeyOut(Out):
+    """A public signing key: it is published from the beginning, signs from `active_from`, and is gone after `retires_at`."""
+
+    kid: str
+    alg: str
+    active_from: datetime
+    retires_at: datetime | None
+
+
+class MemberOut(Out):
+    """A person of the organisation."""
+
+    id: UUID
+    name: str
+    email: str
+    roles: list[StaffRole]
+    state: MemberState
+    signed_in_at: datetime | None
