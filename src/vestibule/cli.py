@@ -23,10 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-connection_app = typer.Typer(help="EHR connections, until the portal has them.", no_args_is_help=True)
+connection_app = typer.Typer(help="EHR connections: what to copy into the record.", no_args_is_help=True)
 app.add_typer(connection_app, name="connection")
 audit_app = typer.Typer(help="The audit: prove that nobody changed it.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+config_app = typer.Typer(help="The configuration as a file: see docs/howto/config-as-code.md.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 console = Console()
 errors = Console(stderr=True)
 T = TypeVar("T")
@@ -156,17 +158,6 @@ def operator_link(minutes: Annotated[int, typer.Option(min=1, max=60, help="How 
         console.print(f"{name}: {url}", soft_wrap=True, highlight=False)
 
 
-@connection_app.command("apply")
-def connection_apply(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JSON file; see docs/howto/connect-epic.md.")],
-) -> None:
-    """Create or update an organisation with its departments and EHR connections from a file. Applying twice changes nothing."""
-    from vestibule.connections import apply_connections
-
-    for line in _run(apply_connections(_settings(), file)):
-        console.print(line, highlight=False)
-
-
 @connection_app.command("list")
 def connection_list() -> None:
     """List the EHR connections and what to copy into the record for each."""
@@ -201,3 +192,43 @@ def audit_head(organisation: _Organisation = "") -> None:
 
     for name, head in _run(audit_heads(_settings(), organisation)):
         console.print(f"{name}: entry {head.seq}, head {head.hash.hex()}", markup=False, highlight=False, soft_wrap=True)
+
+
+@config_app.command("export")
+def config_export(
+    organisation: Annotated[str, typer.Option(help="Only the organisation of this name.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write to this file instead of the screen.")] = None,
+) -> None:
+    """Write the configuration as YAML: organisations, departments, connections; no secrets, no people."""
+    from vestibule.configuration.commands import export
+
+    text = _run(export(_settings(), organisation))
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+_File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A YAML file; see docs/howto/config-as-code.md.")]
+_Prune = Annotated[bool, typer.Option("--prune", help="Remove departments and connections that the file does not name.")]
+
+
+@config_app.command("plan")
+def config_plan(file: _File, prune: _Prune = False) -> None:
+    """Show what applying a file would change, and change nothing. Exit code 2 when there is something."""
+    from vestibule.configuration.commands import plan
+
+    outcome = _run(plan(_settings(), file, prune=prune))
+    for line in outcome.lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if outcome.changes:
+        raise typer.Exit(2)
+
+
+@config_app.command("apply")
+def config_apply(file: _File, prune: _Prune = False) -> None:
+    """Make the configuration what a file says; what needs approval is submitted for it. Applying twice changes nothing."""
+    from vestibule.configuration.commands import apply
+
+    for line in _run(apply(_settings(), file, prune=prune)).lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

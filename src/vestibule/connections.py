@@ -1,15 +1,16 @@
-"""EHR connections from a file, until the portal has them: read strictly, applied as often as one likes."""
+"""EHR connections put in force directly, for the practice hospital; and what an analyst copies into a record.
+
+Nothing of this passes an approver. An operator's file goes through drafts and approval instead: `vestibule config apply`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 
-from vestibule.errors import BadInput
 from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.run import opened
 from vestibule.settings import Settings
@@ -21,14 +22,14 @@ _NAMES = UUID("3e3a0c3e-6a55-4d1c-9f3b-5a1f6d1c0b52")
 
 
 class Organisation(msgspec.Struct, forbid_unknown_fields=True):
-    """The organisation a connections file is about."""
+    """An organisation."""
 
     name: str
     support_phone: str = ""
 
 
 class Place(msgspec.Struct, forbid_unknown_fields=True):
-    """A department in a connections file."""
+    """A department."""
 
     name: str
     zone: str
@@ -36,7 +37,7 @@ class Place(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Described(msgspec.Struct, forbid_unknown_fields=True):
-    """An EHR connection in a connections file; see tenancy/model.py."""
+    """An EHR connection; see tenancy/model.py."""
 
     name: str
     vendor: Vendor
@@ -56,25 +57,11 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ConnectionsFile(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file; documented in docs/howto/connect-epic.md."""
+    """An organisation with its departments and connections."""
 
     organisation: Organisation
     departments: list[Place] = []
     connections: list[Described] = []
-
-
-async def apply_connections(settings: Settings, file: Path) -> list[str]:
-    """Create or update what the file describes; says what was done.
-
-    Raises:
-        BadInput: `connections-file-wrong`, with the place in the file.
-    """
-    try:
-        described = msgspec.json.decode(await asyncio.to_thread(file.read_bytes), type=ConnectionsFile)
-    except (msgspec.DecodeError, OSError) as error:
-        raise BadInput("connections-file-wrong", f"{file}: {error}", phase="connections.apply") from error
-    async with opened(settings) as parts:
-        return await apply_described(parts, described)
 
 
 def tenant_called(name: str) -> TenantId:
@@ -83,7 +70,7 @@ def tenant_called(name: str) -> TenantId:
 
 
 async def apply_described(parts: Parts, described: ConnectionsFile) -> list[str]:
-    """The same, from what has been read already."""
+    """Create or update what is described; says what was done. Connections are in force at once: the practice hospital has no approver."""
     tenant = tenant_called(described.organisation.name)
     known = tenant in await parts.tenancy.tenants(parts.db)
     async with parts.db.tenant(tenant) as tx:

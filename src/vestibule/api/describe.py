@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from vestibule import __version__
 from vestibule.api.operations import Operation
 from vestibule.api.wire import TAG
 
+_CREATED: Final = 201
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+):(\w+)\}")
 _KINDS: Final[Mapping[str, dict[str, Any]]] = {"uuid": {"type": "string", "format": "uuid"}, "str": {"type": "string", "minLength": 1}}
@@ -57,11 +57,13 @@ def description(routes: Iterable[HTTPRouteHandler], origin: str) -> dict[str, An
             method = next(iter(sorted(route.http_methods))).lower()
             entry = paths.setdefault(_PARAMETER.sub(r"{\1}", path), {})
             entry[method] = _operation(operation, path, str(route.opt["access"].words))
+            if operation.status == _CREATED and operation.tagged:
+                entry[method]["responses"]["201"]["links"] = _links(path, described)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Vestibule",
-            "version": __version__,
+            "version": "1",
             "description": "Set up and look after one organisation's connections. The token says which organisation.",
         },
         "servers": [{"url": origin}],
@@ -72,6 +74,18 @@ def description(routes: Iterable[HTTPRouteHandler], origin: str) -> dict[str, An
             "schemas": {**_schemas(one for _, one in described), "Problem": _PROBLEM},
         },
     }
+
+
+def _links(made_at: str, described: Iterable[tuple[HTTPRouteHandler, Operation]]) -> dict[str, Any]:
+    """What may be done next with what was just made."""
+    found = {}
+    for route, operation in described:
+        path = next(iter(route.paths))
+        names = _PARAMETER.findall(path.removeprefix(made_at))
+        if path.startswith(made_at + "/") and len(names) == 1:
+            wants = {names[0][0]: "$response.body#/id"} | ({"header.If-Match": "$response.header.ETag"} if operation.matched else {})
+            found[operation.name] = {"operationId": operation.name, "parameters": wants}
+    return found
 
 
 def problems_of(operation: Operation, path: str) -> dict[int, str]:

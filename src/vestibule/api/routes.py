@@ -25,7 +25,9 @@ def described(origin: str) -> bytes:
 @get("/api/openapi.json", access=Access.PUBLIC)
 async def openapi(request: Request[Any, Any, Any]) -> Response[Any]:
     """The description; it says nothing about anybody."""
-    return Response(described(request.app.state.web.origin), media_type="application/json", headers={"cache-control": "public, max-age=300"})
+    return Response(
+        described(request.app.state.web.origin), media_type="application/json", headers={"cache-control": "public, max-age=300"}
+    )
 
 
 ROUTES = [openapi, *OPERATIONS]

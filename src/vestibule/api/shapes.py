@@ -22,11 +22,11 @@ Cursor = Annotated[str, Meta(max_length=2000)]
 Limit = Annotated[int, Meta(ge=1, le=200)]
 
 
-class In(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class In(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a program sends: a field we do not know is a mistake, for it would be ignored."""
 
 
-class Out(msgspec.Struct, frozen=True, kw_only=True):
+class Out(msgspec.Struct, kw_only=True):
     """What we answer."""
 
 
@@ -41,8 +41,8 @@ class ListQuery(In):
 class ConnectionQuery(ListQuery):
     """The same, of connections."""
 
-    environment: Environment | None = None
-    state: VersionState | None = None
+    environment: Environment | UnsetType = UNSET  # not None: in an address, null would be a word for it
+    state: VersionState | UnsetType = UNSET
 
 
 class Listing(Out, Generic[T]):
@@ -73,7 +73,7 @@ class OrganisationChange(In):
     support_phone: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
     entra_tenant: Annotated[str, Meta(max_length=36)] | UnsetType = UNSET
     approve_oracle: bool | UnsetType = UNSET
-    idle_minutes: Annotated[int, Meta(ge=1, le=1440)] | None | UnsetType = UNSET
+    idle_minutes: Annotated[int, Meta(ge=1, le=1440)] | UnsetType | None = UNSET
 
 
 class DepartmentOut(Out):

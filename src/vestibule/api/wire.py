@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request
 from litestar.response import Response
 
-from vestibule.errors import BadInput, InvalidFields, VestibuleError
+from vestibule.errors import BadInput, VestibuleError
 from vestibule.kit.jsontext import JsonError, read_json
 
 T = TypeVar("T")
@@ -34,26 +34,32 @@ class Blind(VestibuleError):
     status: ClassVar[int] = 428
 
 
-class Unprocessable(InvalidFields):
-    """Understood, but parts of it cannot be used: the problem's `fields` says which and why."""
-
-    status: ClassVar[int] = 422
-
-
 async def body(request: Request[Any, Any, Any], shape: type[T]) -> T:
     """The request's JSON in its strict shape: nothing unknown, nothing twice.
 
     Raises:
         BadInput: api-body-wrong, with the place; it repeats names of fields and never values.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in {"application/json", "application/merge-patch+json"}:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in {
+        "application/json",
+        "application/merge-patch+json",
+    }:
         raise BadInput("api-body-wrong", "Send JSON, with `Content-Type: application/json`.", phase=_PHASE)
     try:
-        return msgspec.convert(read_json(await request.body(), max_depth=_DEPTH), shape)
+        return msgspec.convert(_whole(read_json(await request.body(), max_depth=_DEPTH)), shape)
     except JsonError as error:
         raise BadInput("api-body-wrong", f"This is no JSON we can read ({error.reason}).", phase=_PHASE) from None
     except msgspec.ValidationError as error:
         raise BadInput("api-body-wrong", f"{error}.", phase=_PHASE) from None
+
+
+def _whole(value: Any) -> Any:
+    """The value with 1.0 as 1: to JSON these are one number, and a schema's `integer` means both."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
 
 
 def query(request: Request[Any, Any, Any], shape: type[T]) -> T:
@@ -65,12 +71,16 @@ def query(request: Request[Any, Any, Any], shape: type[T]) -> T:
     try:
         text = request.scope["query_string"].decode("ascii")
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=_MAX_FIELDS, errors="strict")
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a parameter is given twice")
-        return msgspec.convert(dict(pairs), shape, strict=False)
+        return msgspec.convert(_each_once(pairs), shape, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
         words = str(error) if isinstance(error, msgspec.ValidationError) else "it cannot be read, or names something twice"
         raise BadInput("api-query-wrong", f"The part after the question mark is wrong: {words}.", phase=_PHASE) from None
+
+
+def _each_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def wanted_tag(request: Request[Any, Any, Any]) -> str:

@@ -39,7 +39,9 @@ async def export(settings: Settings, organisation: str = "") -> str:
         if organisation:
             tenant = await reader.find(organisation)
             if tenant is None:
-                raise NotFound("organisation-unknown", f"There is no organisation called {organisation} here.", phase="configuration.export")
+                raise NotFound(
+                    "organisation-unknown", f"There is no organisation called {organisation} here.", phase="configuration.export"
+                )
             tenants = [tenant]
         else:
             tenants = await parts.tenancy.tenants(parts.db)
@@ -90,9 +92,7 @@ async def _read(file: Path) -> tuple[Document, Configuration]:
     return document, configuration_in(document)
 
 
-async def _steps(
-    parts: Parts, document: Document, wanted: Configuration, folder: Path, *, prune: bool
-) -> tuple[list[Step], list[str]]:
+async def _steps(parts: Parts, document: Document, wanted: Configuration, folder: Path, *, prune: bool) -> tuple[list[Step], list[str]]:
     """Every step in the file's order, and what belongs to other regions' cells."""
     reader, steps, elsewhere = Reader(parts), [], []
     for n, one in enumerate(wanted.organisations):

@@ -141,7 +141,8 @@ def _departments(wanted: Organisation, present: Present, path: str, *, prune: bo
 def _connections(wanted: Organisation, present: Present, secrets: Mapping[str, str], path: str, *, prune: bool) -> Iterator[Step]:
     here = {one.newest.name: one for one in present.connections}
     for n, one in enumerate(wanted.connections):
-        step = _connection(wanted, one, here.pop(one.name, None), secrets.get(one.name))
+        plain = msgspec.structs.replace(one, approver=one.approver.lower(), shared_with=tuple(sorted(one.shared_with)))
+        step = _connection(wanted, plain, here.pop(one.name, None), secrets.get(one.name))
         yield replace(step, path=f"{path}.connections[{n}]")
     for known in here.values() if prune else ():
         yield Step(Kind.REMOVE, "connection", known.newest.name, wanted.name, present=known)
@@ -171,7 +172,7 @@ def _key(one: Department) -> tuple[str, str]:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == "" or value == () or value == {}:
+    if value is None or value in ("", (), {}):
         return "(none)"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -70,9 +70,7 @@ class Reader:
         newest, in_force = await approvals.newest(tx, connection), await approvals.in_force(tx, connection)
         tried = await approvals.candidate(tx, connection)
         serving = await self._connection(tx, in_force.content) if in_force else None
-        return Standing(
-            connection, newest.revision, newest.state, await self._connection(tx, newest.content), serving, tried.client_secret
-        )
+        return Standing(connection, newest.revision, newest.state, await self._connection(tx, newest.content), serving, tried.client_secret)
 
     async def _connection(self, tx: Tx, content: Content) -> Connection:
         fields: dict[str, Any] = {name: getattr(content, name) for name in Content.__slots__ if name in Connection.__struct_fields__}
@@ -83,7 +81,7 @@ class Reader:
 
     async def _email(self, tx: Tx, member: MemberId) -> str:
         try:
-            return (await self._parts.members.get(tx, member)).email
+            return (await self._parts.members.get(tx, member)).email.lower()
         except NotFound:
             return ""
 

@@ -66,7 +66,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         """The next node."""
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) cannot be used here", problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem="aliases (*name) cannot be used here", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         return super().compose_node(parent, index)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from vestibule.platform.cells import Named, Place
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_TOKEN: Final = re.compile(r"vestibule_[A-Za-z0-9_-]{32,128}")
 _MAX_ISS: Final = 2_000
 _MAX_STATE: Final = 512
 Pairs = Sequence[tuple[str, str]]
@@ -40,6 +41,12 @@ def _code(prefix: str, kind: str) -> Place:
     return Place(prefix, name)
 
 
+def _token(_path: str, _query: Pairs, authorization: str) -> Named | None:
+    """A program's token; one that no cell could have made is asked of nobody."""
+    scheme, _, token = authorization.partition(" ")
+    return Named("token", token) if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+
+
 def _connection(path: str, _query: Pairs, _authorization: str) -> Named | None:
     return _connection_id(path.removeprefix("/connections/").partition("/")[0])
 
@@ -57,4 +64,5 @@ PLACES: Final = (
     _code("/j/", "link"),
     _code("/invitation/", "invitation"),
     Place("/connections/", _connection),
+    Place("/api/", _token, missed=frozenset({401}), program=True),
 )

@@ -179,8 +179,8 @@ def _approvals(tenancy: Tenancy, members: Members, audit: Audit, settings: Setti
 
 
 def _regions(settings: Settings) -> set[str]:
-    """Where an organisation may live: here, or in one of the other cells."""
-    return {settings.region, *(cell.partition("=")[0] for cell in settings.cells)}
+    """Where an organisation that is kept here may live: here. Those of other regions are their cells' to keep."""
+    return {settings.region}
 
 
 def _people(settings: Settings, clock: Clock, audit: Audit, listener: Listener) -> tuple[Identity, Members, Tokens]:

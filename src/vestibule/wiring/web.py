@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from vestibule.adapters.meetings.room import routes as room_routes
 from vestibule.adapters.meetings.room.watch import RoomWatch
+from vestibule.api import routes as api_routes
 from vestibule.identity import routes as identity_routes
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
@@ -87,6 +88,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
     routes = [
         *health_routes.ROUTES,
         *cell_routes.ROUTES,
+        *api_routes.ROUTES,
         *identity_routes.ROUTES,
         *launch_routes.ROUTES,
         *launch_history.ROUTES,

@@ -22,7 +22,10 @@ from practice.server import Running
 from practice.server import start as start_hospital
 from support.cells import TOKEN, Cell, addresses, introduce, running, travel
 from support.launching import Page
+from vestibule.errors import InvalidFields
+from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import fingerprint
+from vestibule.platform.audit import SYSTEM
 from vestibule.platform.telemetry import logs
 from vestibule.tenancy.model import Connection
 from vestibule.visits.model import Identifier, PersonRole
@@ -288,3 +291,25 @@ async def test_an_organisation_of_this_region_never_asks_anybody(sides: Sides) -
     page = await sides.ask(f"/connections/{own.id}/jwks.json")
     assert page.status == 200
     assert sides.here.parts.cells._memory == {}
+
+
+async def test_a_program_at_the_wrong_cell_is_told_the_right_address(sides: Sides) -> None:
+    parts = sides.there.parts
+    async with parts.db.tenant(sides.connection.tenant) as tx:
+        made = await parts.tokens.make(tx, name="Pipeline", roles=frozenset(StaffRole), days=1, by=SYSTEM)
+    for method, path in (("GET", "/api/v1/organisation"), ("POST", "/api/v1/connections")):
+        page = await sides.ask(path, method, headers={"Authorization": f"Bearer {made.secret}"})
+        said = json.loads(page.text)
+        assert (page.status, said["code"]) == (421, "elsewhere")
+        assert sides.there.origin in said["detail"]
+        assert "Location" not in page.headers
+    right = await sides.ask("/api/v1/organisation", cell=sides.there, headers={"Authorization": f"Bearer {made.secret}"})
+    assert right.status == 200
+    nobody = await sides.ask("/api/v1/organisation", headers={"Authorization": f"Bearer vestibule_{'x' * 43}"})
+    assert nobody.status == 401
+
+
+async def test_an_organisation_of_another_region_cannot_be_made_here(sides: Sides) -> None:
+    with pytest.raises(InvalidFields) as caught:
+        await sides.here.parts.organisations.create(sides.here.parts.db, name="Cedar Clinic", region="us", by=SYSTEM)
+    assert caught.value.fields == {"region": "region-unknown"}

@@ -14,7 +14,6 @@ from vestibule.platform.cells.service import Cells
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.web import problems
 
-_MISSED: Final = frozenset({400, 401, 403, 404, 409, 410})
 _READING: Final = frozenset({"GET", "HEAD"})
 _MAX_FIELDS: Final = 40
 _LONGEST: Final = 6_000
@@ -34,15 +33,16 @@ class Elsewhere:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
-        path, held = scope["path"], _Held(send)
+        path = scope["path"]
+        place = next(place for place in self._places if path.startswith(place.prefix))
+        held = _Held(send, place.missed)
         await self._app(scope, receive, held)
         if held.messages:
-            await self._missed(scope, path, receive, send, held.messages)
+            await self._missed(scope, place, path, receive, send, held.messages)
 
-    async def _missed(self, scope: Any, path: str, receive: Any, send: Any, messages: list[Any]) -> None:
+    async def _missed(self, scope: Any, place: Place, path: str, receive: Any, send: Any, messages: list[Any]) -> None:
         """Nobody here knows it: where, then? With no better place to go, the answer is the one that was held back."""
         query = scope["query_string"].decode("latin-1")
-        place = next(place for place in self._places if path.startswith(place.prefix))
         try:
             named = _named(scope, place, path, query)
             cell = await self._cells.where(named) if named else None
@@ -86,13 +86,14 @@ async def _redirect(send: Any, status: int, location: str) -> None:
 class _Held:
     """An ASGI `send` that keeps an answer saying "unknown" back, and lets any other through."""
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Any, missed: frozenset[int]) -> None:
         self._send = send
+        self._missed = missed
         self.messages: list[Any] = []
 
     async def __call__(self, message: Any) -> None:
         """Keep, or pass on."""
-        missed = message["type"] == "http.response.start" and message["status"] in _MISSED
+        missed = message["type"] == "http.response.start" and message["status"] in self._missed
         if missed or self.messages:
             self.messages.append(message)
         else:

@@ -51,11 +51,13 @@ class Place:
     Attributes:
         prefix: how the path begins.
         name: reads path, query and the Authorization header; None when nothing is named.
+        missed: the answers that say "I do not know this".
         program: programs call here: they are told the right address, for they would not carry their token along a redirect.
     """
 
     prefix: str
     name: Callable[[str, Sequence[tuple[str, str]], str], Named | None]
+    missed: frozenset[int] = frozenset({400, 403, 404, 409, 410})
     program: bool = False
 
 

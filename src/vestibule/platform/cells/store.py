@@ -13,6 +13,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "link": "whose_link",
     "launch": "whose_launch",
     "invitation": "whose_invitation",
+    "token": "whose_token",
 }
 
 

@@ -130,6 +130,8 @@ def _refuse_open_doors(app: Litestar) -> None:
         raise RuntimeError(f"these routes do not say who may use them (access=Access....): {', '.join(open_doors)}")
     for methods, path, handler in _handlers(app):
         rule = handler.opt["access"]
+        if path.startswith("/api/") and methods != "GET" and not rule.words.startswith("token"):
+            raise RuntimeError(f"{methods} {path}: what changes something under /api/ is for programs with a token only")
         if rule.words.startswith("session") and not path.startswith("/s/{sid}/"):
             raise RuntimeError(f"{methods} {path} asks for a session, so its path must start with /s/{{sid:uuid}}/")
 

@@ -49,6 +49,12 @@ class MethodNotAllowed(VestibuleError):
     status = 405
 
 
+class Unprocessable(InvalidFields):
+    """What a program sent was understood, and parts of it cannot be used (RFC 9110 15.5.21)."""
+
+    status = 422
+
+
 class Misdirected(VestibuleError):
     """What a program asks for lives elsewhere (RFC 9110 15.5.20)."""
 
@@ -91,13 +97,17 @@ def wants_html(headers: Mapping[str, str]) -> bool:
 
 def response(request: Any, error: BaseException) -> Response[Any]:
     """The answer to a request that failed; Litestar calls this as its exception handler."""
-    problem = known(error)
+    problem, for_program = known(error), request.scope["path"].startswith("/api/")
+    if for_program and isinstance(problem, InvalidFields):
+        problem = Unprocessable(problem.fields, phase=problem.phase)
     reference: str = request.scope["state"]["reference"]
     _write_down(request, problem, error, reference)
     if isinstance(problem, NotSignedIn | NotAllowed):
         request.scope["state"]["refusal"] = problem
     headers = {} if problem.retry_after is None else {"retry-after": str(max(1, math.ceil(problem.retry_after)))}
-    if wants_html(request.headers):
+    if isinstance(error, HTTPException) and "allow" in (error.headers or {}):
+        headers["allow"] = str((error.headers or {})["allow"])  # RFC 9110 15.5.6
+    if wants_html(request.headers) and not for_program:
         return _html(request, problem, reference, headers)
     return Response(as_json(problem, reference), status_code=problem.status, media_type="application/problem+json", headers=headers)
 
@@ -105,6 +115,7 @@ def response(request: Any, error: BaseException) -> Response[Any]:
 def as_json(problem: VestibuleError, reference: str) -> bytes:
     """RFC 9457, with our code, phase and reference as extension members."""
     fields = {"fields": problem.fields} if isinstance(problem, InvalidFields) else {}
+    more = {"fields": problem.fields} if isinstance(problem, InvalidFields) else {}
     return msgspec.json.encode(
         {
             **fields,
@@ -116,6 +127,7 @@ def as_json(problem: VestibuleError, reference: str) -> bytes:
             "phase": problem.phase,
             "reference": reference,
             "permanent": problem.permanent,
+            **more,
         }
     )
 

@@ -4,12 +4,12 @@
 create function name_hash(name text) returns bytea
   language sql immutable strict parallel safe set search_path = pg_catalog
   as $$ select sha256(convert_to(name, 'UTF8')) $$;
-create index connections_by_iss_hash on connections (name_hash(iss));
+create index connections_by_iss_hash on connections (name_hash(iss)) where serving;
 create index connections_by_id_hash on connections (name_hash(id::text));
 
 create function whose_iss_hash(hash bytea) returns setof uuid
   language sql stable security definer set search_path = pg_catalog, public
-  as $$ select tenant_id from connections where name_hash(iss) = hash order by tenant_id $$;
+  as $$ select tenant_id from connections where name_hash(iss) = hash and serving order by tenant_id $$;
 
 create function whose_connection_hash(hash bytea) returns uuid
   language sql stable security definer set search_path = pg_catalog, public
