@@ -135,7 +135,7 @@ def _scheme(split: _Split, loopback_http: bool) -> Iterator[Finding]:  # noqa: F
 
 
 def _authority(split: _Split) -> Iterator[Finding]:
-    if "@" in split.authority:
+    if "@" in split.authority + split.path:
         what = "There is an @ in the address: what stands before it is a user name, and the true host stands behind it."
         yield stops("url-user", what, "Remove everything between // and @. If it was a password, change that password.")
     if split.fragment:

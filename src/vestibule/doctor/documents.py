@@ -1,12 +1,13 @@
-"""Reading what a FHIR server says about itself: the capability statement and the SMART configuration. Hostile input. Pure."""
+"""Reading what a FHIR server says about itself: the capability statement and the SMART configuration. Hostile input."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from vestibule.doctor.model import Discovered
@@ -14,8 +15,11 @@ from vestibule.kit.exchange import Answer
 from vestibule.kit.jsontext import JsonError, read_object
 from vestibule.tenancy.model import Vendor
 
+T = TypeVar("T")
+
 MOST_BYTES = 10_000_000  # real capability statements pass a megabyte
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_LARGE = 100_000
 _MOST_TEXT = 200
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 _MONTH_YEAR = re.compile(rf"({'|'.join(_MONTHS)}|{'|'.join(m[:3] for m in _MONTHS)})\.?\s+(20[0-9]{{2}})", re.IGNORECASE)
@@ -63,7 +67,7 @@ class Unreadable(ValueError):
 def read_statement(answer: Answer) -> Statement:
     """The capability statement in an answer; raises Unreadable."""
     found = _object(answer)
-    if found.get("resourceType") not in {"CapabilityStatement", "Conformance"}:
+    if found.get("resourceType") not in ("CapabilityStatement", "Conformance"):
         raise Unreadable("other")
     software = found.get("software")
     software = software if isinstance(software, dict) else {}
@@ -77,6 +81,11 @@ def read_statement(answer: Answer) -> Statement:
         authorize=uris.get("authorize", ""),
         token=uris.get("token", ""),
     )
+
+
+async def aside(read: Callable[[Answer], T], answer: Answer) -> T:
+    """Read an answer; a large one in a thread, so that nobody else waits for it."""
+    return await asyncio.to_thread(read, answer) if len(answer.body) > _LARGE else read(answer)
 
 
 def read_configuration(answer: Answer) -> Configuration:

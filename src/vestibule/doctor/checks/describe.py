@@ -9,7 +9,16 @@ from datetime import UTC, date
 from email.utils import parsedate_to_datetime
 
 from vestibule.doctor.checks.reach import redirected, unreachable
-from vestibule.doctor.documents import MOST_BYTES, Configuration, Statement, Unreadable, discovered, read_configuration, read_statement
+from vestibule.doctor.documents import (
+    MOST_BYTES,
+    Configuration,
+    Statement,
+    Unreadable,
+    aside,
+    discovered,
+    read_configuration,
+    read_statement,
+)
 from vestibule.doctor.model import Discovered, Finding, Level, good, look, shown, stops
 from vestibule.doctor.ports import Outside
 from vestibule.errors import VestibuleError
@@ -80,7 +89,7 @@ async def _take_metadata(outside: Outside, clock: Clock, told: Described, answer
         told.findings.append(_not_given(answer.status))
         return
     try:
-        told.statement = await asyncio.to_thread(read_statement, answer)
+        told.statement = await aside(read_statement, answer)
     except Unreadable as error:
         told.findings.append(_UNREADABLE[str(error)])
         return
@@ -106,7 +115,7 @@ async def _take_configuration(told: Described, answer: Answer | Finding) -> None
     if answer.status != _OK:
         return
     try:
-        told.configuration = await asyncio.to_thread(read_configuration, answer)
+        told.configuration = await aside(read_configuration, answer)
     except Unreadable as error:
         if str(error) == "json":
             what = "The record's smart-configuration cannot be read: it is not the JSON it claims to be."

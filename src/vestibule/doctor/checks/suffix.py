@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from vestibule.doctor.checks.describe import Described
-from vestibule.doctor.documents import MOST_BYTES, Statement, Unreadable, host_of, read_statement
+from vestibule.doctor.documents import MOST_BYTES, Statement, Unreadable, aside, host_of, read_statement
 from vestibule.doctor.model import Finding, stops
 from vestibule.doctor.ports import Outside
 from vestibule.errors import VestibuleError
@@ -71,6 +71,6 @@ async def _try(outside: Outside, url: str) -> Statement | None:
     ask = Ask("GET", f"{url}/metadata", PHASE, {"Accept": "application/fhir+json, application/json"})
     try:
         answer = await outside.perform(ask, timeout=_SECONDS, max_bytes=MOST_BYTES)
-        return await asyncio.to_thread(read_statement, answer) if answer.status == _OK else None
+        return await aside(read_statement, answer) if answer.status == _OK else None
     except (VestibuleError, Unreadable):
         return None
