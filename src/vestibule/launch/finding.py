@@ -94,7 +94,7 @@ class Finder:
 
     async def _unknown(self, iss: str) -> VestibuleError:
         if await self._tenancy.whose_waiting(self._db, iss):
-            return _not_approved()
+            return not_approved()
         return NotFound(
             "launch-unknown-iss", "This record is not connected here. Please tell your support team the reference below.", phase=_START
         )
@@ -103,18 +103,19 @@ class Finder:
         """Why the connection that the address names is not the record the button was pressed in."""
         named = await self._tenancy.anyones_connection(self._db, connection)
         if named is not None and not named.serving and named.iss == asked.iss:
-            return _not_approved()
+            return not_approved()
         if not found:
             return await self._unknown(asked.iss)
         pressed = next((one.environment for one in found if named is not None and one.tenant == named.tenant), found[0].environment)
         return _wrong_environment(pressed, named.environment if named is not None else pressed)
 
 
-def _not_approved() -> Conflict:
+def not_approved(phase: str = _START) -> Conflict:
+    """The refusal of a launch whose connection is known and not in force."""
     return Conflict(
         "launch-not-approved",
-        "This record is not approved here yet. Until its approver has agreed, visits cannot be opened from it.",
-        phase=_START,
+        "This record is not in use here: its connection waits for approval, or was removed. Please tell your support team.",
+        phase=phase,
     )
 
 

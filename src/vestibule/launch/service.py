@@ -22,7 +22,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId, VisitId, fingerprint, new_id, new_secret
 from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.clients import Clients, client_id_of
-from vestibule.launch.finding import Finder
+from vestibule.launch.finding import Finder, not_approved
 from vestibule.launch.history import History
 from vestibule.launch.model import (
     CONTEXT_PHASE,
@@ -222,6 +222,8 @@ class Launches:
             story.reference, story.frame_origins, story.tenant = row["reference"], connection.frame_ancestors, tenant
             refer_to(story.reference)
             misfit = judge(row, browser, now)
+            if misfit is None and not connection.serving:  # it was removed while the person signed in
+                misfit = not_approved(_BACK)
             if misfit is not None:
                 await self.history.turned_away(tx, row["id"], story, misfit)
                 self._noting.failed(tx, row["kind"], connection.id, misfit)

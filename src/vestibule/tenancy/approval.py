@@ -78,6 +78,8 @@ class Approvals(Versions):
         """
         head, was = await self._looked_at(tx, connection, revision, phase=_SAVE)
         await self._judge(tx, connection, content, secret or "", phase=_SAVE)
+        if secret is None and content == was.version.content and was.version.state is not VersionState.REJECTED:
+            return was.version  # nothing to save; and nobody's submission is taken back by it
         tenant = bound(tx)
         sealed = was.sealed if secret is None else self._tenancy.seal(tenant, connection, secret)
         number = was.version.number
@@ -99,6 +101,8 @@ class Approvals(Versions):
         head, was = await self._looked_at(tx, connection, revision, phase=_SAVE)
         if not head.version:
             raise Conflict("connection-not-in-force", "Nothing of this connection is in force yet. You can remove it instead.", phase=_SAVE)
+        if head.newest == head.version:
+            return was.version
         kept = await self._version(tx, connection, head.version)
         await self._store.replace(bound(tx), tx, connection, *_OPEN)
         self._note(tx, "connection.discarded", by, was.version)
@@ -238,7 +242,10 @@ class Approvals(Versions):
         return await self._looked_at(tx, connection, revision, phase=_APPROVAL)
 
     async def _check_second_person(self, tx: Tx, version: Version, member: MemberId | None) -> None:
-        if (await self._organisation(tx)).two_persons and member in {*version.authors, version.submitted_by}:
+        if not (await self._organisation(tx)).two_persons:
+            return
+        # A version no person submitted has had at most one person look at it, whoever that was.
+        if version.submitted_by is None or member in {*version.authors, version.submitted_by}:
             raise NotAllowed(
                 "approver-second-person",
                 "Two persons are needed here: you have worked at this version yourself, so somebody else must approve it.",

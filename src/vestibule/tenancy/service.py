@@ -114,9 +114,9 @@ class Tenancy:
         """One connection, its client secret opened."""
         return self._opened(found(await self._store.connection(bound(tx), tx, connection)))
 
-    async def connections(self, tx: Tx) -> list[Connection]:
-        """All connections by name that were ever in force, removed ones too: visits came through them. Drafts are not among them."""
-        return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx)]
+    async def connections(self, tx: Tx, *, removed: bool = False) -> list[Connection]:
+        """All connections in force by name; with `removed` also those that once were, for visits came through them. Drafts are not."""
+        return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx, removed=removed)]
 
     async def connection_by_iss(self, tx: Tx, iss: str) -> Connection | None:
         """The serving connection whose FHIR base URL is exactly `iss`."""

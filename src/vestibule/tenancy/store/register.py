@@ -90,11 +90,12 @@ class TenancyStore:
         )
         return _department(row) if row else None
 
-    async def connections(self, tenant: TenantId, tx: Tx) -> list[tuple[Connection, bytes | None]]:
-        """All connections that were ever in force, removed ones too, with their sealed secrets."""
+    async def connections(self, tenant: TenantId, tx: Tx, *, removed: bool) -> list[tuple[Connection, bytes | None]]:
+        """All connections in force, if asked for removed ones too, with their sealed secrets."""
         rows = await tx.fetch(
-            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 and version > 0 order by name, id",
+            f"select {_CONNECTION_COLUMNS} from connections where tenant_id = $1 and (serving or ($2 and version > 0)) order by name, id",
             tenant,
+            removed,
         )
         return [_connection(tenant, row) for row in rows]
 
