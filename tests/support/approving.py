@@ -31,13 +31,14 @@ class Office:
     approvers: set[MemberId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        async def may_approve(_: Tx, member: MemberId) -> bool:
-            return member in self.approvers
-
-        audit = Audit(self.clock)
+        self.audit = audit = Audit(self.clock)
         self.tenancy = Tenancy(self.clock, SecretBox([("k1", b"1" * 32)]))
-        self.approvals = Approvals(self.clock, self.tenancy, audit, may_approve=may_approve)
+        self.approvals = Approvals(self.clock, self.tenancy, audit, may_approve=self.may_approve)
         self.organisations = Organisations(self.clock, audit, knows_region=lambda region: region in {"eu", "us"})
+
+    async def may_approve(self, _: Tx, member: MemberId) -> bool:
+        """Has the member the role now?"""
+        return member in self.approvers
 
     def approver(self) -> MemberId:
         """Somebody with the role."""

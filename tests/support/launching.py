@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -66,6 +67,16 @@ class Page:
     def query(self) -> dict[str, str]:
         """The parameters of a redirect."""
         return {name: values[0] for name, values in parse_qs(urlsplit(self.location).query).items()}
+
+
+def code_of(page: Page) -> str:
+    """The code on an error page, which must be calm, referenced and must not have signed anybody in."""
+    found = re.search(r"<code>([a-z0-9-]+)</code>", page.text)
+    assert found, page.text
+    assert page.status >= 400
+    assert re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}-[0-9A-Z]{3}", page.text)
+    assert not any(line.startswith("v_") for line in page.headers.getall("Set-Cookie", []))  # type: ignore[attr-defined]
+    return found[1]
 
 
 @dataclass

@@ -222,8 +222,6 @@ class Launches:
             story.reference, story.frame_origins, story.tenant = row["reference"], connection.frame_ancestors, tenant
             refer_to(story.reference)
             misfit = judge(row, browser, now)
-            if misfit is None and not connection.serving:  # it was removed while the person signed in
-                misfit = not_approved(_BACK)
             if misfit is not None:
                 await self.history.turned_away(tx, row["id"], story, misfit)
                 self._noting.failed(tx, row["kind"], connection.id, misfit)
@@ -246,6 +244,8 @@ class Launches:
         )
 
     async def _bring_home(self, attempt: Attempt, connection: Connection, returned: Returned, story: Story, *, framed: bool) -> Arrival:
+        if not connection.serving:  # it was removed while the person signed in
+            raise not_approved(_BACK)
         server = attempt.server
         check_issuer(returned, issuer=server.issuer or server.iss, required=server.iss_in_callback)
         if returned.error:

@@ -13,22 +13,12 @@ from aiohttp import web
 
 from conformance.signing import OTHER_RSA, b64, token
 from support.bad_record import CLIENT, BadRecord, bad_record
-from support.launching import Browser, Page, World, world
+from support.launching import Browser, Page, World, code_of, world
 from vestibule.kit.clock import FrozenClock
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.launch import record as record_module
 from vestibule.platform.db import Database
 from vestibule.tenancy.model import ClientAuth, Connection, Environment, Vendor
-
-
-def code_of(page: Page) -> str:
-    """The code on an error page, which must be calm, referenced and must not have signed anybody in."""
-    found = re.search(r"<code>([a-z0-9-]+)</code>", page.text)
-    assert found, page.text
-    assert page.status >= 400
-    assert re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}-[0-9A-Z]{3}", page.text)
-    assert not any(line.startswith("v_") for line in page.headers.getall("Set-Cookie", []))  # type: ignore[attr-defined]
-    return found[1]
 
 
 async def last(here: World) -> tuple[str, str]:
