@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from practice.calls import Handler, record
 from practice.fhir import routes as fhir
-from practice.hospital import FHIR, HOSPITAL, OAUTH, STATUS, Hospital
+from practice.fhir import statements
+from practice.hospital import BASES, FAMILY, FHIR, HOSPITAL, OAUTH, ORACLE_FHIR, ORACLE_ISSUER, ORACLE_OAUTH, STATUS, Hospital
 from practice.microsoft import routes as microsoft
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
@@ -18,6 +20,8 @@ from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_FOR_PROGRAMS = ("/interconnect/", "/tenants/", "/r4/")
+_PERSONAS = tuple(f"{ORACLE_OAUTH}/personas/{who}/authorize" for who in ("provider", "patient"))
 _MOST_BYTES = 4_000_000
 
 
@@ -27,14 +31,46 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
         return web.Response(status=421, text="this hospital answers on localhost only")
     origin = request.headers.get("Origin")
-    own_form = request.method in {"GET", "HEAD"} or request.path.startswith("/interconnect/") or microsoft.open_to_all(request.path)
+    own_form = request.method in {"GET", "HEAD"} or request.path.startswith(_FOR_PROGRAMS) or microsoft.open_to_all(request.path)
     if not own_form and origin is not None and urlsplit(origin).netloc != request.host:
         return web.Response(status=403, text="this form was sent from another site")
     answer = await handler(request)
     if not answer.prepared:
         answer.headers.setdefault("Content-Security-Policy", POLICY)
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        house = request.app[HOSPITAL]
+        if house.book.settings.clock_skew:
+            answer.headers["Date"] = formatdate(house.now() + house.book.settings.clock_skew, usegmt=True)
     return answer
+
+
+def _sign_in(issuer: str, token_path: str, *authorize_paths: str) -> list[web.RouteDef]:
+    """The authorization server under one vendor's addresses."""
+    return [
+        web.get(f"{issuer}/.well-known/openid-configuration", openid_configuration),
+        web.get(f"{issuer}/jwks", jwks),
+        web.post(token_path, token),
+        *(
+            route
+            for path in authorize_paths
+            for route in (web.get(path, authorize), web.post(path, authorize), web.post(f"{path}/sign-in", sign_in))
+        ),
+    ]
+
+
+def _records(base: str) -> list[web.RouteDef]:
+    """Reading and searching under one FHIR base."""
+    return [
+        web.post(f"{base}/{{kind}}/_search", fhir.find_all),
+        web.get(f"{base}/{{kind}}/{{id}}", fhir.read),
+        web.get(f"{base}/{{kind}}", fhir.find_all),
+        web.route("*", f"{base}{{rest:(/.*)?}}", fhir.unsupported),
+    ]
+
+
+def _described(base: str) -> list[web.RouteDef]:
+    """What one FHIR base says of itself."""
+    return [web.get(f"{base}/metadata", statements.metadata), web.get(f"{base}/.well-known/smart-configuration", smart_configuration)]
 
 
 def build(house: Hospital) -> web.Application:
@@ -44,19 +80,14 @@ def build(house: Hospital) -> web.Application:
     app[WAITING] = {}
     app.add_routes(
         [
-            web.get(f"{FHIR}/metadata", fhir.metadata),
-            web.get(f"{FHIR}/.well-known/smart-configuration", smart_configuration),
-            web.get(f"{OAUTH}/.well-known/openid-configuration", openid_configuration),
-            web.get(f"{OAUTH}/jwks", jwks),
-            web.get(f"{OAUTH}/authorize", authorize),
-            web.post(f"{OAUTH}/authorize", authorize),
-            web.post(f"{OAUTH}/authorize/sign-in", sign_in),
-            web.post(f"{OAUTH}/token", token),
+            *(route for base in (*BASES, ORACLE_FHIR) for route in _described(base)),
+            *_sign_in(OAUTH, f"{OAUTH}/token", f"{OAUTH}/authorize"),
+            *_sign_in(ORACLE_ISSUER, f"{ORACLE_OAUTH}/token", *_PERSONAS),
             web.route("*", STATUS, set_status),
-            web.post(f"{FHIR}/{{kind}}/_search", fhir.find_all),
-            web.get(f"{FHIR}/{{kind}}/{{id}}", fhir.read),
-            web.get(f"{FHIR}/{{kind}}", fhir.find_all),
-            web.route("*", f"{FHIR}{{rest:(/.*)?}}", fhir.unsupported),
+            *_records(FHIR),
+            *_records(ORACLE_FHIR),
+            web.route("*", f"{FAMILY}{{rest:(/.*)?}}", statements.no_such_base),
+            web.route("*", "/r4{rest:(/.*)?}", statements.no_such_base),
             *microsoft.ROUTES,
             *api.ROUTES,
             *desk.ROUTES,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from practice.hospital import FHIR, HOSPITAL, MICROSOFT, OAUTH, STATUS, Hospital
+from practice.hospital import FAMILY, HOSPITAL, MICROSOFT, OAUTH, STATUS, Hospital, hospital
+from practice.spoiling import spoil
 from practice.trouble import Group, Switch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,33 +23,39 @@ class Note(dict[str, Any]):
 
 NOTE: web.RequestKey[Note] = web.RequestKey("note", Note)
 
-_WELL_KNOWN = f"{OAUTH}/.well-known/"
-_DISCOVERY = {f"{FHIR}/metadata", f"{FHIR}/.well-known/smart-configuration"}
+_FHIR = rf"({FAMILY}(/[^/]+)?|/r4/[^/]+)"
+_OAUTH = rf"({OAUTH}|/tenants/[^/]+/(protocols/oauth2/profiles/smart-v1(/personas/(provider|patient))?|oidc/idsps/[^/]+))"
+_GROUPS: tuple[tuple[re.Pattern[str], Group], ...] = (
+    (re.compile(rf"{_FHIR}/(metadata|\.well-known/smart-configuration)"), "discovery"),
+    (re.compile(rf"{_OAUTH}/\.well-known/.*"), "discovery"),
+    (re.compile(rf"{_OAUTH}/authorize.*"), "authorize"),
+    (re.compile(rf"{_OAUTH}/token"), "token"),
+    (re.compile(rf"{_OAUTH}/jwks"), "jwks"),
+    (re.compile(rf"({FAMILY}|/r4)(/.*)?"), "fhir"),
+    (re.compile(rf"{MICROSOFT}/.*"), "microsoft"),
+    (re.compile(STATUS), "status"),
+)
 _REFUSALS: dict[str, tuple[int, str]] = {
     "error": (500, "trouble switch: internal error"),
     "busy": (429, "trouble switch: too many requests"),
     "refuse": (401, "trouble switch: token refused"),
     "forbid": (403, "trouble switch: forbidden"),
+    "invalid_client": (401, "trouble switch: client refused"),
+    "invalid_grant": (400, "trouble switch: grant refused"),
 }
+_SPOILT = {"garbage", "truncated", "empty", "huge", "dribble", "redirect"}
 # The codes of FHIR's issue-type value set for the answers above.
 _ISSUES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 429: "throttled"}
 
 
 def group_of(path: str) -> Group | None:
     """Which group of endpoints a path belongs to; None for the screens."""
-    if path in _DISCOVERY or path.startswith(_WELL_KNOWN):
-        return "discovery"
-    if path.startswith(f"{OAUTH}/authorize"):
-        return "authorize"
-    if path == f"{OAUTH}/token":
-        return "token"
-    if path == f"{OAUTH}/jwks":
-        return "jwks"
-    if path == FHIR or path.startswith(f"{FHIR}/"):
-        return "fhir"
-    if path.startswith(f"{MICROSOFT}/"):
-        return "microsoft"
-    return "status" if path == STATUS else None
+    return next((group for pattern, group in _GROUPS if pattern.fullmatch(path)), None)
+
+
+def elsewhere(house: Hospital, path: str) -> bool:
+    """Whether a path has the shape of a vendor whom this hospital does not take after at present."""
+    return path.startswith((FAMILY, OAUTH) if house.at.oracle else ("/r4/", "/tenants/"))
 
 
 def note(request: web.Request, **facts: Any) -> None:
@@ -70,7 +78,9 @@ def _refusal(group: Group, switch: Switch) -> web.Response:
     answer = (
         outcome(status, text)
         if group == "fhir"
-        else web.json_response({"error": "temporarily_unavailable", "Message": text}, status=status)
+        else web.json_response(
+            {"error": switch.mode if switch.mode.startswith("invalid_") else "temporarily_unavailable", "Message": text}, status=status
+        )
     )
     if switch.mode == "busy":
         answer.headers["Retry-After"] = str(int(switch.seconds))
@@ -87,6 +97,9 @@ async def _answer(request: web.Request, handler: Handler, group: Group, switch: 
         note(request, trouble=switch.mode)
     if switch.mode == "slow":
         await asyncio.sleep(switch.seconds)
+    if elsewhere(hospital(request), request.path):
+        note(request, error="not-found", why="this hospital has another vendor's addresses at present")
+        return outcome(404, "no such place here")
     try:
         return await handler(request)
     except web.HTTPException as refusal:  # aiohttp's own, e.g. 413
@@ -103,7 +116,7 @@ def _enter(house: Hospital, request: web.Request, group: Group, answer: web.Stre
         "path": request.path,
         "client": "",
         "status": answer.status,
-        "outcome": "ok" if good else "trouble" if facts.get("trouble") in _REFUSALS else "refused",
+        "outcome": "trouble" if facts.get("trouble") in {*_REFUSALS, *_SPOILT} else "ok" if good else "refused",
         **facts,
     }
     entry = house.ledger.append(line)
@@ -119,9 +132,11 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     house = request.app[HOSPITAL]
     request[NOTE] = Note()
-    switch = house.trouble.next(group)
+    switch = house.trouble.meet(group, request.path)
     answer = await _answer(request, handler, group, switch)
     _enter(house, request, group, answer)
+    if switch.mode in _SPOILT:
+        return await spoil(request, answer, switch, house.book.settings.redirect_to)
     if switch.mode == "late":
         await asyncio.sleep(switch.seconds)
     if switch.mode == "lost" and request.transport is not None:

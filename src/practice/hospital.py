@@ -5,50 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from aiohttp import web
 
 from practice.ledger import Ledger
 from practice.live import Live
 from practice.microsoft.state import SignIns
-from practice.model import Book
+from practice.model import Book, FhirVersion, Vendor
 from practice.oauth.clients import ClientKeys, Proof
 from practice.oauth.grants import Grants
 from practice.oauth.keys import SigningKeys
 from practice.store import Store
 from practice.trouble import Trouble
 
-FHIR = "/interconnect/api/FHIR/R4"
+FAMILY = "/interconnect/api/FHIR"
+BASES = {f"{FAMILY}/{version}": version for version in get_args(FhirVersion)}
+FHIR = f"{FAMILY}/R4"
 OAUTH = "/interconnect/oauth2"
 MICROSOFT = "/microsoft"
+TENANT = "b7c1e6de-4b0a-4a5f-9d2e-3f6a8c4b1e77"
+ORACLE_FHIR = f"/r4/{TENANT}"
+ORACLE_OAUTH = f"/tenants/{TENANT}/protocols/oauth2/profiles/smart-v1"
+ORACLE_ISSUER = f"/tenants/{TENANT}/oidc/idsps/{TENANT}"
 STATUS = "/interconnect/api/epic/2018/Telehealth/ContextLinking/SetExternalConnectionStatus"
 
 
 @dataclass
 class Addresses:
-    """The public addresses, known once the port is."""
+    """The public addresses, known once the port is. They have the shape of one vendor's or another's."""
 
     base: str
+    vendor: Callable[[], Vendor] = lambda: "epic"
+
+    @property
+    def oracle(self) -> bool:
+        """Whether addresses look like Oracle Health's, with the tenant in their paths."""
+        return self.vendor() == "oracle"
 
     @property
     def fhir(self) -> str:
         """The FHIR base: the `iss` of launches and the `aud` of authorize requests."""
-        return self.base + FHIR
+        return self.base + (ORACLE_FHIR if self.oracle else FHIR)
 
     @property
     def issuer(self) -> str:
         """The issuer of id_tokens; as in Epic, not the FHIR base."""
-        return self.base + OAUTH
+        return self.base + (ORACLE_ISSUER if self.oracle else OAUTH)
 
     @property
     def authorize(self) -> str:
-        """The authorize endpoint."""
-        return f"{self.issuer}/authorize"
+        """The authorize endpoint; Oracle Health has one for each kind of person, and this is the clinicians'."""
+        return f"{self.base}{ORACLE_OAUTH}/personas/provider/authorize" if self.oracle else f"{self.issuer}/authorize"
 
     @property
     def token(self) -> str:
         """The token endpoint."""
-        return f"{self.issuer}/token"
+        return f"{self.base}{ORACLE_OAUTH}/token" if self.oracle else f"{self.issuer}/token"
 
     @property
     def jwks(self) -> str:
@@ -70,9 +83,9 @@ class Hospital:
     """Everything a request handler needs."""
 
     def __init__(self, folder: Path, *, base: str, now: Callable[[], float]) -> None:
-        self.at = Addresses(base)
         self.now = now
         self.store = Store(folder)
+        self.at = Addresses(base, lambda: self.book.settings.vendor)
         self.ledger = Ledger(folder, now)
         self.live = Live(self.ledger.entries(kind="status"))
         self.trouble = Trouble()
@@ -80,7 +93,7 @@ class Hospital:
         self.grants = Grants(now)
         self.sign_ins = SignIns(now)
         self.client_keys = ClientKeys()
-        self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=self.at.token)
+        self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)
 
     @property
     def book(self) -> Book:
@@ -94,6 +107,11 @@ class Hospital:
 
 
 HOSPITAL: web.AppKey[Hospital] = web.AppKey("hospital", Hospital)
+
+
+def version_of(path: str) -> str:
+    """The FHIR version whose base an address belongs to."""
+    return next((version for base, version in BASES.items() if path.startswith(f"{base}/")), "R4")
 
 
 def hospital(request: web.Request) -> Hospital:

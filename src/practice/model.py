@@ -23,6 +23,8 @@ LaunchKind = Literal["provider", "patient", "group-provider", "group-patient", "
 Environment = Literal["", "test", "production"]
 ClientAuth = Literal["private_key_jwt", "client_secret", "none"]
 Audience = Literal["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"]
+FhirVersion = Literal["DSTU2", "STU3", "R4"]
+Vendor = Literal["epic", "oracle", "generic"]
 Fault = Literal["none", "nonce", "audience", "issuer", "tenant", "signature", "expired", "unsigned", "old-key"]
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the directory that all personal Microsoft accounts share
@@ -201,6 +203,14 @@ class Settings(Struct, kw_only=True):
     environment: Environment = ""
     other_url: Url = ""
     oauth: bool = True
+    vendor: Vendor = "epic"
+    release: Short = "August 2025"
+    fhir_versions: list[FhirVersion] = field(default_factory=lambda: ["DSTU2", "STU3", "R4"])
+    statement_as: Literal["", "DSTU2", "STU3", "R4"] = ""
+    oauth_uris: bool = True
+    pkce: bool = True
+    clock_skew: Annotated[int, Meta(ge=-10_000_000, le=10_000_000)] = 0
+    redirect_to: Url = "http://169.254.169.254/latest/meta-data/"
     id_token_fault: Fault = "none"
 
 

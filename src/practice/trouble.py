@@ -6,9 +6,27 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "authorize", "token", "jwks", "fhir", "status", "microsoft"]
-Mode = Literal["off", "slow", "late", "error", "busy", "lost", "refuse", "forbid"]
+Group = Literal["discovery", "authorize", "token", "jwks", "fhir", "status", "microsoft", "capability", "smart"]
+Mode = Literal[
+    "off",
+    "slow",
+    "late",
+    "error",
+    "busy",
+    "lost",
+    "refuse",
+    "forbid",
+    "invalid_client",
+    "invalid_grant",
+    "garbage",
+    "truncated",
+    "empty",
+    "huge",
+    "dribble",
+    "redirect",
+]
 GROUPS: tuple[Group, ...] = get_args(Group)
+PARTS: dict[str, Group] = {"metadata": "capability", "smart-configuration": "smart"}  # one document of `discovery` alone
 
 MODES: dict[Mode, str] = {
     "off": "works as it should",
@@ -19,6 +37,14 @@ MODES: dict[Mode, str] = {
     "lost": "does it, then hangs up without an answer",
     "refuse": "answers 401, as if the token were unknown",
     "forbid": "answers 403",
+    "invalid_client": "answers invalid_client",
+    "invalid_grant": "answers invalid_grant",
+    "garbage": "answers 200 with garbage",
+    "truncated": "answers half of it",
+    "empty": "answers 200 with nothing",
+    "huge": "answers with 64 megabytes",
+    "dribble": "answers byte by byte, with a pause after each",
+    "redirect": "sends elsewhere, to the setting's redirect_to",
 }
 
 
@@ -40,8 +66,13 @@ class Trouble:
         """Set one switch."""
         self.switches[group] = switch
 
+    def meet(self, group: Group, path: str) -> Switch:
+        """What this call meets; counts it. A switch for one document alone comes before its group's."""
+        part = PARTS.get(path.rpartition("/")[2]) if group == "discovery" else None
+        return self.next(part if part and self.switches[part].mode != "off" else group)
+
     def next(self, group: Group) -> Switch:
-        """What this call meets; counts it."""
+        """What a group does to its next call; counts it."""
         switch = self.switches[group]
         if switch.mode != "off" and switch.times:
             left = switch.times - 1

@@ -7,7 +7,7 @@ import binascii
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -77,7 +77,7 @@ def _with_kid(keys: KeySet, kid: str) -> list[Any]:
 class Proof:
     """Finds out which client sent a token request."""
 
-    def __init__(self, *, grants: Grants, keys: ClientKeys, token_url: str) -> None:
+    def __init__(self, *, grants: Grants, keys: ClientKeys, token_url: Callable[[], str]) -> None:
         self._grants = grants
         self._keys = keys
         self._token_url = token_url
@@ -122,8 +122,9 @@ class Proof:
         """SMART 2.2 "Asymmetric authentication": iss and sub, aud, exp of at most five minutes, jti once."""
         if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
             raise invalid_client("iss and sub must both be the client_id")
-        if claims.get("aud") not in (self._token_url, [self._token_url]):
-            raise invalid_client(f"aud must be {self._token_url}")
+        here = self._token_url()
+        if claims.get("aud") not in (here, [here]):
+            raise invalid_client(f"aud must be {here}")
         expires = _number(claims, "exp")
         if expires is None or expires <= now:
             raise invalid_client("exp is missing or past")

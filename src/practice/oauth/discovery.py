@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from practice.calls import outcome
-from practice.hospital import Hospital, hospital
+from practice.hospital import Hospital, hospital, version_of
 from practice.oauth.clients import ALGORITHMS
 
 _METHODS = ["private_key_jwt", "client_secret_basic", "client_secret_post"]
@@ -23,7 +23,7 @@ def _common(house: Hospital) -> dict[str, Any]:
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
-        "code_challenge_methods_supported": ["S256"],
+        **({"code_challenge_methods_supported": ["S256"]} if house.book.settings.pkce else {}),
         "scopes_supported": ["openid", "fhirUser", "launch", "launch/patient", "offline_access", "online_access"],
         "authorization_response_iss_parameter_supported": house.book.settings.response_iss != "off",
     }
@@ -32,7 +32,8 @@ def _common(house: Hospital) -> dict[str, Any]:
 async def smart_configuration(request: web.Request) -> web.StreamResponse:
     """SMART 2.2 "Well-Known Uniform Resource Identifiers"; can be switched off so that clients must read the CapabilityStatement."""
     house = hospital(request)
-    if not house.book.settings.smart_configuration:
+    version = version_of(request.path)
+    if not house.book.settings.smart_configuration or version == "DSTU2" or version not in house.book.settings.fhir_versions:
         return outcome(404, "no smart-configuration here")
     capabilities = [
         "launch-ehr",

@@ -9,12 +9,13 @@ from aiohttp import web
 
 from practice import setup
 from practice.hospital import hospital
+from practice.screens.forms import FORMS
 from practice.screens.pages import bad, page
 from practice.screens.views import nearest, rows
-from practice.trouble import GROUPS, MODES
+from practice.trouble import GROUPS, MODES, PARTS
 
 _SHOWN = 200
-KINDS = ("launch", *GROUPS)
+KINDS = ("launch", *(group for group in GROUPS if group not in PARTS.values()))
 ABOUT = {
     "discovery": "smart-configuration, CapabilityStatement, OpenID discovery",
     "authorize": "where a browser is sent to authorize",
@@ -23,6 +24,8 @@ ABOUT = {
     "fhir": "reading and searching records",
     "status": "SetExternalConnectionStatus",
     "microsoft": "the Microsoft-like sign-in",
+    "capability": "the CapabilityStatement alone",
+    "smart": "smart-configuration alone",
 }
 
 
@@ -46,7 +49,8 @@ async def ledger_page(request: web.Request) -> web.StreamResponse:
 async def trouble_page(request: web.Request) -> web.StreamResponse:
     """All switches."""
     switches = hospital(request).trouble.switches
-    return page(request, "trouble.html", switches=switches, modes=MODES, about=ABOUT, done=request.query.get("done", ""))
+    manners = [field.name for field in FORMS["manners"][1]]
+    return page(request, "trouble.html", switches=switches, modes=MODES, about=ABOUT, manners=manners, done=request.query.get("done", ""))
 
 
 def _number(text: str) -> Any:

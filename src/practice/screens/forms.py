@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from aiohttp import web
 
 from practice import setup
 from practice.hospital import Hospital, hospital
-from practice.model import Book
+from practice.model import Book, Fault
 from practice.records import KINDS
 from practice.screens.pages import missing, page
 from practice.screens.views import STATES, rows
@@ -153,11 +153,43 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
         ],
     ),
 }
+FORMS["manners"] = (
+    "What the record says of itself",
+    [
+        Field(
+            "vendor",
+            "It takes after",
+            "choice",
+            options=_fixed(("epic", "Epic"), ("oracle", "Oracle Health: other addresses, with the tenant in them"), ("generic", "nobody")),
+        ),
+        Field("release", "Software release", hint="Like August 2025 or 2018-08-01; empty is not said"),
+        Field("fhir_versions", "FHIR versions served", "lines", hint="DSTU2, STU3, R4; one on each line"),
+        Field(
+            "statement_as",
+            "The R4 base describes itself as",
+            "choice",
+            options=_fixed(("", "what it is"), ("DSTU2", "DSTU2"), ("STU3", "STU3"), ("R4", "R4")),
+        ),
+        Field("smart_configuration", "Offer smart-configuration", "tick"),
+        Field("oauth_uris", "Name sign-in addresses in the capability statement", "tick"),
+        Field("pkce", "Say that PKCE is known", "tick"),
+        Field("oauth", "OAuth is set up for standalone sign-in", "tick"),
+        Field("clock_skew", "Its clock is ahead by (s)", "number", hint="Negative is behind; shows in the Date header"),
+        Field("redirect_to", "Where the trouble of redirects sends"),
+        Field(
+            "id_token_fault",
+            "Fault in Microsoft-like tokens",
+            "choice",
+            options=_fixed(*((fault, fault) for fault in get_args(Fault))),
+        ),
+    ],
+)
+SINGLE = {"settings", "manners"}  # forms over the one thing that is no list
 KEYS = {"apps": "client_id", "launches": "key"}
 
 
 def _entry(book: Book, name: str, key: str) -> Any:
-    if name == "settings":
+    if name in SINGLE:
         return book.settings
     return next((item for item in getattr(book, name) if getattr(item, KEYS.get(name, "id")) == key), None)
 
@@ -184,7 +216,7 @@ def _said(book: Book, fields: list[Field], form: Any) -> dict[str, Any]:
         elif field.kind == "lines":
             said[field.name] = text.split()
         elif field.kind == "number":
-            said[field.name] = int(text) if text.isdecimal() else text
+            said[field.name] = int(text) if text.removeprefix("-").isdecimal() else text
         elif field.kind == "when":
             where = book.department(str(form.get("department", "")))
             said[field.name] = from_local(text, where.zone if where else "UTC")
@@ -210,6 +242,8 @@ def _form(request: web.Request, name: str, values: dict[str, Any], *, key: str, 
         key=key,
         error=error,
         done=done,
+        back=_list_of(name),
+        single=name in SINGLE,
     )
 
 
@@ -246,12 +280,18 @@ async def save(request: web.Request) -> web.StreamResponse:
     except ValueError as error:
         values = {k: str(v) for k, v in form.items()}
         return _form(request, name, values, key=key, error=str(error)[:300])
-    where = "/desk/setup" if name in {"apps", "launches", "settings"} else "/desk/people"
-    return web.Response(status=303, headers={"Location": f"{where}?done=saved"})
+    return web.Response(status=303, headers={"Location": f"{_list_of(name)}?done=saved"})
+
+
+def _list_of(name: str) -> str:
+    """The page that a form was opened from."""
+    if name == "manners":
+        return "/desk/trouble"
+    return "/desk/setup" if name in {"apps", "launches", "settings"} else "/desk/people"
 
 
 def _change(name: str, key: str, said: dict[str, Any]) -> dict[str, Any]:
-    if name == "settings":
+    if name in SINGLE:
         return {"settings": said}
     if key != "new":
         return {name: [{**said, KEYS.get(name, "id"): key}]}
