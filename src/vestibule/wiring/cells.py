@@ -61,6 +61,7 @@ def _connection_id(text: str) -> Named | None:
 PLACES: Final = (
     _state("/launch/callback", "launch"),  # before the other launch addresses: the first that fits is taken
     Place("/launch/", _launch),
+    _state("/setup/callback", "ehr-sign-in"),
     _code("/j/", "link"),
     _code("/invitation/", "invitation"),
     Place("/connections/", _connection),

@@ -23,7 +23,7 @@ from practice.server import start as start_hospital
 from support.cells import TOKEN, Cell, addresses, introduce, running, travel
 from support.launching import Page
 from vestibule.errors import InvalidFields
-from vestibule.identity.model import StaffRole
+from vestibule.identity.model import Person, StaffRole
 from vestibule.kit.ids import fingerprint
 from vestibule.platform.audit import SYSTEM
 from vestibule.platform.telemetry import logs
@@ -313,3 +313,37 @@ async def test_an_organisation_of_another_region_cannot_be_made_here(sides: Side
     with pytest.raises(InvalidFields) as caught:
         await sides.here.parts.organisations.create(sides.here.parts.db, name="Cedar Clinic", region="us", by=SYSTEM)
     assert caught.value.fields == {"region": "region-unknown"}
+
+
+async def test_the_portal_sends_people_to_the_sign_in_of_the_other_region(sides: Sides) -> None:
+    parts = sides.here.parts
+    tenant = await parts.organisations.create(parts.db, name="Birch Clinic", region="eu", by=SYSTEM)
+    async with parts.db.tenant(tenant) as tx:
+        invited = await parts.members.invite(tx, email="", name="Ana", roles={StaffRole.ADMINISTRATOR}, by=SYSTEM)
+        member = await parts.members.accept(tx, invited.code, Person("oidc", "https://i.example", "ana"), SYSTEM)
+        opened = await parts.members.open_session(tx, member)
+    cookie = {"Cookie": f"{opened.cookie.name}={opened.cookie.value}"}
+    path = f"/s/{opened.principal.session}/organisations"
+    page = await sides.ask(path, headers=cookie)
+    assert page.status == 200, page.text
+    assert f'href="{sides.there.origin}/sign-in"' in page.text
+    form = {"name": "Cedar Clinic", "support_phone": ""}
+    made = await sides.ask(path, "POST", data=form, headers={**cookie, "Origin": sides.here.origin, "Sec-Fetch-Site": "same-origin"})
+    assert made.status == 303, made.text
+    conn = await asyncpg.connect(sides.here_url)
+    assert [row["region"] for row in await conn.fetch("select region from tenants order by name")] == ["eu", "eu"]
+    await conn.close()
+
+
+async def test_an_invitation_and_an_approvers_sign_in_belong_to_their_own_cell(sides: Sides) -> None:
+    parts = sides.there.parts
+    async with parts.db.tenant(sides.connection.tenant) as tx:
+        invited = await parts.members.invite(tx, email="ana@alder.example", roles={StaffRole.APPROVER}, by=SYSTEM)
+        state, now = secrets.token_urlsafe(24), parts.clock.now()
+        await tx.execute(
+            "insert into ehr_sign_ins (tenant_id, id, connection_id, version, revision, member_id, session_id, state_hash, browser_hash, "
+            "started_at, expires_at) values ($1, $2, $3, 1, 1, $2, $2, $4, $4, $5, $5)",
+            *(sides.connection.tenant, invited.member, sides.connection.id, fingerprint(state), now),
+        )
+    for path in (f"/invitation/{invited.code}", f"/setup/callback?state={state}&code=x"):
+        assert leads(await sides.ask(path), sides.there, path), path

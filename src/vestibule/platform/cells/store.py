@@ -14,6 +14,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "launch": "whose_launch",
     "invitation": "whose_invitation",
     "token": "whose_token",
+    "ehr-sign-in": "whose_ehr_sign_in",
 }
 
 

@@ -17,6 +17,7 @@ from vestibule.identity.model import Member, MemberState, Person, Principal, Sta
 from vestibule.identity.service import OpenedSession
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import Actor
+from vestibule.platform.cells import Cells
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.cookies import set_cookie
 from vestibule.platform.web.pages import see_other
@@ -34,10 +35,10 @@ class NewOrganisation(msgspec.Struct, forbid_unknown_fields=True):
 
 @get("/s/{sid:uuid}/organisations", access=MEMBERS)
 async def organisations_page(
-    request: AnyRequest, principal: Principal, db: Database, organisations: Organisations, members: Members
+    request: AnyRequest, principal: Principal, db: Database, organisations: Organisations, members: Members, cells: Cells
 ) -> AnyResponse:
     """Where this person belongs, by name, a page at a time."""
-    return await _page(request, principal, db, organisations, members, {"name": "", "support_phone": ""})
+    return await _page(request, principal, db, organisations, members, cells, {"name": "", "support_phone": ""})
 
 
 @post("/s/{sid:uuid}/organisations", access=ADMINISTRATORS)
@@ -48,16 +49,22 @@ async def add_organisation(
     db: Database,
     organisations: Organisations,
     members: Members,
+    cells: Cells,
     actor: Actor,
 ) -> AnyResponse:
     """Make a child of the present organisation; who makes it is its administrator, and goes there."""
     try:
         made = await organisations.create(
-            db, name=data.name.strip(), support_phone=data.support_phone.strip(), parent=principal.tenant, by=actor
+            db,
+            name=data.name.strip(),
+            support_phone=data.support_phone.strip(),
+            region=cells.region,  # one of another region is made there: nothing of it is kept here
+            parent=principal.tenant,
+            by=actor,
         )
     except InvalidFields as error:
         typed = {"name": data.name, "support_phone": data.support_phone}
-        return await _page(request, principal, db, organisations, members, typed, mistakes=sentences(error.fields), status=BAD)
+        return await _page(request, principal, db, organisations, members, cells, typed, mistakes=sentences(error.fields), status=BAD)
     person = await _person(principal, db, members)
     async with db.tenant(made) as tx:
         invited = await members.invite(tx, email=person.email, name=person.name, roles={StaffRole.ADMINISTRATOR}, by=actor)
@@ -104,6 +111,7 @@ async def _page(
     db: Database,
     organisations: Organisations,
     members: Members,
+    cells: Cells,
     values: dict[str, str],
     **more: Any,
 ) -> AnyResponse:
@@ -120,6 +128,7 @@ async def _page(
         brand=brand,
         here_id=principal.tenant,
         found=found,
+        regions=[(cell.region, f"{cell.origin}/sign-in") for cell in cells.others],
         asked=asked,
         query=urlencode(asked),
         first=not after,
