@@ -29,6 +29,8 @@ audit_app = typer.Typer(help="The audit: prove that nobody changed it.", no_args
 app.add_typer(audit_app, name="audit")
 config_app = typer.Typer(help="The configuration as a file: see docs/howto/config-as-code.md.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+admin_app = typer.Typer(help="What the operator does for an organisation.", no_args_is_help=True)
+app.add_typer(admin_app, name="admin")
 console = Console()
 errors = Console(stderr=True)
 T = TypeVar("T")
@@ -121,7 +123,9 @@ def doctor(
             console.print(line, highlight=False, soft_wrap=True)
             if finding.remedy:
                 console.print(f"         {escape(finding.remedy)}", style="dim", highlight=False, soft_wrap=True)
-    if any(finding.level == "stops" for group in groups for finding in group.findings):
+    found = [finding.level.value for group in groups for finding in group.findings]
+    console.print(f"\n{found.count('stops')} in the way, {found.count('look')} worth a look. Codes: docs/howto/doctor-findings.md")
+    if "stops" in found:
         raise typer.Exit(1)
 
 
@@ -232,3 +236,17 @@ def config_apply(file: _File, prune: _Prune = False) -> None:
 
     for line in _run(apply(_settings(), file, prune=prune)).lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@admin_app.command("invite")
+def admin_invite(
+    organisation: Annotated[
+        str, typer.Option(help="The organisation's name; created if there is none of it. May be left out if there is one.")
+    ] = "",
+    email: Annotated[str, typer.Option(help="Only who signs in with this address can use the link.")] = "",
+) -> None:
+    """Print a one-time link for an administrator, the first one or another. It is shown once: only its hash is kept."""
+    from vestibule.inviting import invite_administrator
+
+    for line in _run(invite_administrator(_settings(), organisation, email)):
+        console.print(line, soft_wrap=True, highlight=False)

@@ -105,7 +105,19 @@ def _fit_together(values: Mapping[str, Any]) -> list[str]:
         mistakes.append("VESTIBULE_REGION must name this deployment's own region where VESTIBULE_CELLS names others")
     if others and len(token) < _SHORTEST_TOKEN:
         mistakes.append(f"VESTIBULE_CELLS_TOKEN must have at least {_SHORTEST_TOKEN} characters where VESTIBULE_CELLS names other cells")
+    if bool(values.get("oidc_issuer")) != bool(values.get("oidc_client_id")):
+        mistakes.append("VESTIBULE_OIDC_ISSUER and VESTIBULE_OIDC_CLIENT_ID must be given together")
     return mistakes
+
+
+def _address(raw: str) -> str:
+    """An address of a sign-in service, kept letter by letter: its name is compared so."""
+    parts = urlsplit(raw)
+    if raw and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username):
+        raise ValueError("must be an address such as https://sign-in.example.org, without query or user")
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
+        raise ValueError("must be https; plain http is for loopback only")
+    return raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,26 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("VESTIBULE_SESSION_IDLE_MINUTES", "session_idle_minutes", _number(1, 1440), "60", "A session ends after so long without use."),
     Setting("VESTIBULE_SESSION_HOURS", "session_hours", _number(1, 72), "12", "A session ends after so long in any case."),
     Setting(
+        "VESTIBULE_STAFF_IDLE_MINUTES",
+        "staff_idle_minutes",
+        _number(2, 480),
+        "15",
+        "Staff are signed out after so long without use; an organisation may set its own time.",
+    ),
+    Setting("VESTIBULE_ENTRA_CLIENT_ID", "entra_client_id", _text, "", "Application id at Microsoft Entra ID, where staff sign in."),
+    Setting("VESTIBULE_ENTRA_CLIENT_SECRET", "entra_client_secret", _text, "", "That application's client secret.", secret=True),
+    Setting(
+        "VESTIBULE_ENTRA_AUTHORITY",
+        "entra_authority",
+        _address,
+        "https://login.microsoftonline.com/organizations/v2.0",
+        "Where Microsoft accounts sign in; another one for a national cloud or a single tenant.",
+    ),
+    Setting("VESTIBULE_OIDC_ISSUER", "oidc_issuer", _address, "", "Issuer of any other OpenID Connect provider where staff sign in."),
+    Setting("VESTIBULE_OIDC_CLIENT_ID", "oidc_client_id", _text, "", "Our client id there."),
+    Setting("VESTIBULE_OIDC_CLIENT_SECRET", "oidc_client_secret", _text, "", "Our client secret there.", secret=True),
+    Setting("VESTIBULE_OIDC_NAME", "oidc_name", _text, "single sign-on", "What stands on its button after *Sign in with*."),
+    Setting(
         "VESTIBULE_GRACE_SECONDS",
         "grace_seconds",
         _number(1, 120),
@@ -214,6 +246,14 @@ class Settings:
     relay_only: bool
     session_idle_minutes: int
     session_hours: int
+    staff_idle_minutes: int
+    entra_client_id: str
+    entra_client_secret: str
+    entra_authority: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     grace_seconds: int
     pool_size: int
     worker_concurrency: int

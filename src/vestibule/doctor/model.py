@@ -83,6 +83,12 @@ def worst(findings: Iterable[Finding]) -> Level:
     return max((finding.level for finding in findings), key=order.index, default=Level.GOOD)
 
 
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest at the top; among equals the order stays."""
+    order = list(Level)
+    return sorted(findings, key=lambda finding: -order.index(finding.level))
+
+
 _MOST_SHOWN = 60
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vestibule.doctor.address import judged
@@ -13,8 +13,8 @@ from vestibule.doctor.checks.reach import reach
 from vestibule.doctor.checks.setup import setup
 from vestibule.doctor.checks.signin import signin
 from vestibule.doctor.checks.suffix import find_better
-from vestibule.doctor.checks.token import token
-from vestibule.doctor.model import Discovered, Finding, Level, look, worst
+from vestibule.doctor.checks.token import tokens
+from vestibule.doctor.model import Discovered, Finding, Level, look, worst, worst_first
 from vestibule.doctor.ports import Kept, Outside, Register
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
@@ -62,20 +62,27 @@ class Doctor:
 
     async def examine(self, connection: Connection) -> list[Finding]:
         """Everything about a connection, the way a launch and the back end would use it."""
-        findings: list[Finding] = []
+        theirs: list[Finding] = []
+        own: list[Finding] = []
+        entered: list[Finding] = []
+        late: list[Finding] = []
 
         async def work() -> None:
             kept = await self._register.kept(connection)
-            findings.extend(setup(connection, kept.neighbours))
-            findings.extend(ours.keys(connection, kept.keys, self._clock.now()))
+            entered.extend(setup(connection, kept.neighbours))
+            own.extend(ours.keys(connection, kept.keys, self._clock.now()))
             await asyncio.gather(
-                self._collect(ours.public_address(self._outside, self._origin, connection.iss), findings),
-                self._collect(ours.published(self._outside, self._origin, connection, kept.keys), findings),
-                self._theirs(connection, kept, findings),
+                self._theirs(connection, kept, theirs),
+                self._ours(connection, kept, own),
             )
 
-        await self._in_time(work, findings)
-        return findings
+        await self._in_time(work, late)
+        return worst_first([*late, *theirs, *own, *entered])
+
+    async def _ours(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
+        """Our own side, seen from outside as far as that goes."""
+        findings += [finding async for finding in ours.public_address(self._outside, self._origin, connection.iss)]
+        findings += [finding async for finding in ours.published(self._outside, self._origin, connection, kept.keys)]
 
     async def _theirs(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """The record's side, and last the token request, which needs all the others."""
@@ -85,8 +92,8 @@ class Doctor:
             return
         told = Described(connection.iss, manual_authorize=connection.authorize_url, manual_token=connection.token_url)
         await self._record(connection.iss, connection.provider_client_id, findings, told)
-        asking = token(self._outside, connection, kept.keys, told, self._clock.now(), origin=self._origin, loopback_http=self._loopback)
-        await self._collect(asking, findings)
+        now = self._clock.now()
+        findings += await tokens(self._outside, connection, kept.keys, told, now, origin=self._origin, loopback_http=self._loopback)
 
     async def _record(self, url: str, client_id: str, findings: list[Finding], told: Described) -> None:
         """Connect, then read what the record says about itself; `told` is filled on the way."""
@@ -98,11 +105,6 @@ class Doctor:
         await find_better(self._outside, told)
         findings.extend(told.findings)
         findings.extend(signin(told, loopback_http=self._loopback))
-
-    @staticmethod
-    async def _collect(found: AsyncIterator[Finding], findings: list[Finding]) -> None:
-        async for finding in found:
-            findings.append(finding)  # noqa: PERF401  one by one: what was found before the time is over counts
 
     async def _in_time(self, work: Callable[[], Awaitable[None]], findings: list[Finding]) -> None:
         try:

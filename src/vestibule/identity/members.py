@@ -171,7 +171,7 @@ class Members:
         """
         tenant, now = _tenant(tx), self._clock.now()
         invited = await self.invitation(tx, code, locked=True)
-        if invited.email and invited.email.casefold() != person.email.strip().casefold():
+        if invited.email and not person.reads_mail_of(invited.email):
             raise NotAllowed(
                 "invitation-for-someone-else",
                 "This invitation was sent to another e-mail address than the one you signed in with.",

@@ -119,7 +119,8 @@ class Person:
         provider: our name for the sign-in, e.g. `entra`.
         issuer: who vouches for them.
         subject: what the issuer calls them, for ever; never an e-mail address.
-        directory: the Microsoft Entra tenant they belong to; empty elsewhere.
+        email: as the sign-in gives it; good for finding out whether an invitation was meant for them, never for who they are.
+        other_email: a second address the sign-in gives.
     """
 
     provider: str
@@ -127,7 +128,11 @@ class Person:
     subject: str
     name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
-    directory: str = ""
+    other_email: str = field(default="", repr=False)
+
+    def reads_mail_of(self, address: str) -> bool:
+        """True when the sign-in says that this address is theirs."""
+        return address.casefold() in {one.strip().casefold() for one in (self.email, self.other_email) if one}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from litestar import Request, get, post
 from litestar.response import Response
 
 from vestibule.errors import NotAllowed
-from vestibule.identity.model import Principal
+from vestibule.identity import entrance, people_pages, program_pages
+from vestibule.identity.model import Principal, Role
 from vestibule.identity.service import Identity
 from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
@@ -28,7 +29,7 @@ class HandOff(msgspec.Struct, forbid_unknown_fields=True):
     to: str
 
 
-@post("/s/{sid:uuid}/handoff", access=Access.session(), status_code=200)
+@post("/s/{sid:uuid}/handoff", access=Access.session(Role.CLINICIAN, Role.PATIENT, Role.GUEST, Role.OPERATOR), status_code=200)
 async def hand_off(principal: Principal, data: HandOff, db: Database, identity: Identity) -> dict[str, str]:
     """A one-time address that opens a page of this session in another window."""
     async with db.tenant(principal.tenant) as tx:
@@ -52,4 +53,4 @@ def _refuse_if_not_meant(request: Request[Any, Any, Any]) -> None:
         raise NotAllowed("ticket-from-elsewhere", "Please open this link itself, not from another page.", phase="session.ticket")
 
 
-ROUTES = [hand_off, use_ticket]
+ROUTES = [hand_off, use_ticket, *entrance.ROUTES, *people_pages.ROUTES, *program_pages.ROUTES]

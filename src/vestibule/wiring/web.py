@@ -37,6 +37,7 @@ from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
+from vestibule.wiring.signing_in import make_sign_ins
 from vestibule.writeback import routes as writeback_routes
 
 VESTIBULE = Path(__file__).parents[1]
@@ -50,7 +51,7 @@ NAV = (
     NavItem("approvals", "Approvals", _ADMIN | {StaffRole.APPROVER}, "approve"),
     NavItem("departments", "Departments", _ADMIN, "departments"),
     NavItem("people", "People", _ADMIN, "people"),
-    NavItem("programs", "Programs", _ADMIN, "programs"),
+    NavItem("programs", "Programs", _ENGINEERS, "programs"),
     NavItem("launches", "Launches", _HAND_OVER, "launches"),
     NavItem("links", "Launch links", _HAND_OVER, "explain"),
     NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
@@ -118,6 +119,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "identity": parts.identity,
         "members": parts.members,
         "tokens": parts.tokens,
+        "sign_ins": make_sign_ins(parts),
         "audit": parts.audit,
         "visits": parts.visits,
         "effects": parts.effects,
@@ -136,11 +138,15 @@ def _web_config(parts: Parts) -> WebConfig:
     async def prove(sid: UUID, cookie: str | None) -> Proof:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie)
 
+    async def glance(sid: UUID, cookie: str | None) -> Proof:
+        return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
+
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("launch", "visits", "writeback", "records", "portal")]
+    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "portal")]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,
+        glance=glance,
         prove_token=lambda secret: parts.tokens.prove(parts.db, secret),
         on_refusal=parts.witness.on_refusal,
         nav=NAV,

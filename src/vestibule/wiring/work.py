@@ -14,6 +14,7 @@ from vestibule.retention.service import Retention
 from vestibule.settings import Settings
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
+from vestibule.wiring.signing_in import make_sign_ins
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
 
@@ -77,3 +78,4 @@ async def _tidy(parts: Parts, retention: Retention, launches: Launches) -> None:
             await parts.identity.sweep(tx)
             await parts.tokens.sweep(tx)
             await launches.forget(tx)
+    await make_sign_ins(parts).sweep()

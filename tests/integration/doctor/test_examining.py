@@ -31,7 +31,7 @@ from vestibule.tenancy.service import ConnectionKey
 @asynccontextmanager
 async def examined(db: Database, **changes: Any) -> AsyncIterator[tuple[World, Doctor]]:
     """Somebody at the practice hospital registered all three clients, and a doctor looks at it."""
-    async with world(db, algs=("ES384", "RS384"), backend_client_id=BACKEND_CLIENT, **changes) as made:
+    async with world(db, backend_client_id=BACKEND_CLIENT, **changes) as made:
         auth = {"client_secret_basic": "client_secret"}.get(made.connection.client_auth, str(made.connection.client_auth))
         backend = {"client_id": BACKEND_CLIENT, "auth": auth, "jwks_url": f"{made.own}/connections/{made.connection.id}/jwks.json"}
         made.hospital.setup(apps=[backend | {"secret": made.connection.client_secret}])

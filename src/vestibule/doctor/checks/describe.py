@@ -27,7 +27,7 @@ from vestibule.kit.exchange import Answer, Ask
 from vestibule.tenancy.model import Vendor
 
 METADATA, SMART = "doctor.metadata", "doctor.smart"
-_SECONDS = 8.0
+_SECONDS = 6.0
 _OK = 200
 _MAY_SOFTEN = ("capability-", "answer-")
 _OLDEST = date(2018, 11, 1)

@@ -16,7 +16,7 @@ from vestibule.tenancy.model import ClientAuth, Connection
 from vestibule.tenancy.service import ConnectionKey
 
 PHASE = "doctor.jwks"
-_SECONDS = 6.0
+_SECONDS = 5.0
 _OK = 200
 _SOON = timedelta(days=30)
 _ACCEPTED_EVERYWHERE = ("ES384", "RS384")

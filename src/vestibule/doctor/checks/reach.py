@@ -15,7 +15,7 @@ from vestibule.platform.http.target import BadUrl, join, parse
 
 PHASE = "doctor.reach"
 _SOON = timedelta(days=30)
-_SECONDS = 6.0
+_SECONDS = 4.0
 
 _CAUSES: dict[Why, Finding] = {
     Why.NAME: stops(

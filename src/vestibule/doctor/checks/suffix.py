@@ -14,7 +14,7 @@ from vestibule.errors import VestibuleError
 from vestibule.kit.exchange import Ask
 
 PHASE = "doctor.suffix"
-_SECONDS = 5.0
+_SECONDS = 4.0
 _OK = 200
 _MOST = 6
 _VERSION = re.compile(r"/(dstu2|stu3|r4b?|r5)(?=/|$)", re.IGNORECASE)

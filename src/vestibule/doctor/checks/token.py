@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,7 +23,7 @@ from vestibule.tenancy.model import ClientAuth, Connection
 from vestibule.tenancy.service import ConnectionKey
 
 PHASE: Final = "doctor.token"
-_SECONDS = 8.0
+_SECONDS = 5.0
 _OK = 200
 # In its error codes OAuth allows these letters only (RFC 6749 5.2); a code is at most as long as the longest registered one.
 _MOST = 40
@@ -60,7 +60,7 @@ def askings(connection: Connection, told: Described, origin: str) -> list[Asking
     return [one for one in asked if one.client_id] if connection.client_auth is not ClientAuth.PUBLIC else []
 
 
-async def token(
+async def tokens(
     outside: Outside,
     connection: Connection,
     keys: tuple[ConnectionKey, ...],
@@ -69,19 +69,16 @@ async def token(
     *,
     origin: str,
     loopback_http: bool,
-) -> AsyncIterator[Finding]:
-    """Ask for a token as each client that can be tried, and put the answer into words."""
+) -> list[Finding]:
+    """Ask for a token as each client that can be tried, side by side, and put the answers into words."""
     url = told.token
     if not acceptable(url, loopback_http=loopback_http):
-        return
+        return []
     if connection.client_auth is ClientAuth.SECRET_BASIC and not _trusted_with_secret(connection, url):
         what = "The token address is at another site than the record: the clients' secret was not sent there to try it."
-        yield look("token-not-tried", what, "If the address is right, enter it as the connection's token address.")
-        return
-    for asking in askings(connection, told, origin):
-        client = _identity(connection, asking.client_id, keys, told, now)
-        if client is not None:
-            yield await _ask(outside, url, asking, client, now)
+        return [look("token-not-tried", what, "If the address is right, enter it as the connection's token address.")]
+    clients = [(asking, _identity(connection, asking.client_id, keys, told, now)) for asking in askings(connection, told, origin)]
+    return await asyncio.gather(*(_ask(outside, url, asking, client, now) for asking, client in clients if client is not None))
 
 
 def _trusted_with_secret(connection: Connection, url: str) -> bool:

@@ -15,6 +15,7 @@ REQUEST_SECONDS = Histogram(
 )
 SESSIONS = Counter("vestibule_sessions_total", "Sessions opened, by role.", ["role"])
 PROOFS = Counter("vestibule_session_proofs_total", "Session proofs by where the answer came from.", ["source"])
+SIGN_INS = Counter("vestibule_sign_ins_total", "Sign-ins of staff by provider and how they ended.", ["provider", "outcome"])
 READY = Gauge("vestibule_ready", "1 when the last round trip through the database and the notify path succeeded.")
 EFFECTS = Counter("vestibule_effects_total", "Attempts of effects on the outside world by kind and outcome.", ["kind", "outcome"])
 OUTSIDE = Counter("vestibule_outside_requests_total", "Requests to other systems by phase and outcome.", ["phase", "outcome"])

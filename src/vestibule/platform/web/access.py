@@ -14,7 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from vestibule.errors import NotAllowed, NotSignedIn
-from vestibule.platform.web.config import WebConfig
+from vestibule.platform.web.config import Prover, WebConfig
 from vestibule.platform.web.cookies import COOKIE_PREFIX, cookie_name, parse
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -67,33 +67,38 @@ class _Session(Rule):
 
     async def check(self, connection: Connection, config: WebConfig) -> None:
         """The session named in the path must be proved by its own cookie, and have one of our roles."""
-        sid = connection.path_params["sid"]
-        state = connection.scope["state"]
-        # Not connection.headers: Litestar would build and keep a whole mapping, for every watcher of a live page.
-        cookies = parse("; ".join(value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"cookie"))
-        proof = await config.prove(sid, cookies.get(cookie_name(sid)))
-        state["frame_origins"] = proof.frame_origins
-        state["principal"] = proof.principal
-        if proof.principal is None:
-            if any(name.startswith(COOKIE_PREFIX) for name in cookies):  # no browser sends another session's cookie here by itself
-                state["claimed"] = proof.claimed
+        who = await _proved(connection, config.prove)
+        if who is None:
             raise NotSignedIn("session-over", "This page has expired. Please open your visit again.", phase="session")
-        if self.roles and proof.principal.role not in self.roles:
+        if self.roles and who.role not in self.roles:
             raise NotAllowed("role-not-allowed", "This page is not for you.", phase="session")
 
 
-_ANY_SESSION = _Session(())
+async def _proved(connection: Connection, prove: Prover) -> Any | None:
+    """Whose session the path names, when the cookie is right; whatever the answer is, it may be framed as that session says."""
+    sid = connection.path_params["sid"]
+    state = connection.scope["state"]
+    # Not connection.headers: Litestar would build and keep a whole mapping, for every watcher of a live page.
+    cookies = parse("; ".join(value.decode("latin-1") for name, value in connection.scope["headers"] if name == b"cookie"))
+    proof = await prove(sid, cookies.get(cookie_name(sid)))
+    state["frame_origins"] = proof.frame_origins
+    state["principal"] = proof.principal
+    if proof.principal is None and any(name.startswith(COOKIE_PREFIX) for name in cookies):
+        state["claimed"] = proof.claimed  # no browser sends another session's cookie here by itself
+    return proof.principal
 
 
 class _Staff(Rule):
-    def __init__(self, roles: Iterable[str]) -> None:
+    def __init__(self, roles: Iterable[str], *, quiet: bool) -> None:
         self.roles = frozenset(roles)
+        self.quiet = quiet
         self.words = "session: staff" + (f" ({', '.join(sorted(self.roles))})" if self.roles else "")
 
     async def check(self, connection: Connection, config: WebConfig) -> None:
         """A proved session of a member of the organisation who has one of our roles."""
-        await _ANY_SESSION.check(connection, config)
-        who = connection.scope["state"]["principal"]
+        who = await _proved(connection, (config.glance if self.quiet else None) or config.prove)
+        if who is None:
+            raise NotSignedIn("signed-out", "You have been signed out.", phase="session.staff")
         if getattr(who, "member", None) is None or (self.roles and not self.roles & who.roles):
             raise NotAllowed("role-not-allowed", "This page is not for you.", phase="session")
 
@@ -140,9 +145,12 @@ class Access:
         return _Session(roles)
 
     @staticmethod
-    def staff(*roles: str) -> Rule:
-        """A signed-in member of the organisation with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`."""
-        return _Staff(roles)
+    def staff(*roles: str, quiet: bool = False) -> Rule:
+        """A signed-in member of the organisation with one of `roles` (none named: any). The route's path starts with `/s/{sid:uuid}/`.
+
+        `quiet` is for what a page asks by itself: it does not count as use, so nobody stays signed in because a page is open.
+        """
+        return _Staff(roles, quiet=quiet)
 
     @staticmethod
     def either(one: Rule, other: Rule) -> Rule:

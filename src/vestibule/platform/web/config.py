@@ -79,6 +79,7 @@ class WebConfig:
     Attributes:
         origin: scheme, host and port under which browsers reach us, e.g. `https://visits.alder.example`. The Host header is never believed.
         prove: turns a session id and cookie into a Principal.
+        glance: the same for what a page asks by itself, which is no use of the session; None: as `prove`.
         prove_token: turns a bearer token into a Caller.
         on_refusal: is told when somebody may not do what they ask.
         nav: the portal's menu, in order.
@@ -95,6 +96,7 @@ class WebConfig:
 
     origin: str
     prove: Prover = nobody
+    glance: Prover | None = None
     prove_token: TokenProver = no_caller
     on_refusal: OnRefusal = no_word
     nav: Sequence[NavItem] = ()

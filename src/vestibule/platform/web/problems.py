@@ -6,6 +6,7 @@ What a person reads is the error's own public sentence and what to do next; a st
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,9 @@ from vestibule.platform.web import i18n
 from vestibule.platform.web.i18n import gettext as _
 
 _LAUNCH = "launch."
+_SIGN_IN = "sign-in."
+_SIGNED_OUT = "signed-out"
+_STAFF_PAGE = re.compile(r"/s/[0-9a-f-]{36}/(?P<page>[a-z][a-z0-9-]{0,40}(/[a-z0-9-]{1,60}){0,4})")
 _OVER = frozenset({"launch-visit-over", "launch-visit-cancelled"})
 # An address that works once: loading it again cannot help, pressing the button again can.
 _PASSING = frozenset({"launch.callback", "launch.authorize", "launch.token", "launch.jwks", "launch.id-token", "launch.context"})
@@ -140,11 +144,20 @@ def _html(request: Any, problem: VestibuleError, reference: str, headers: dict[s
         heading=heading(problem),
         sentence=_(problem.sentence),
         advice=advice(problem),
-        again=not problem.permanent and problem.phase not in _PASSING,
+        again=not problem.permanent and problem.phase not in _PASSING and not problem.phase.startswith(_SIGN_IN),
+        sign_in=_sign_in(request, problem),
         code=problem.code,
         reference=reference,
     )
     return Response(content, status_code=problem.status, media_type="text/html", headers={**headers, "content-language": i18n.language()})
+
+
+def _sign_in(request: Any, problem: VestibuleError) -> str:
+    """Where to sign in, for staff whom that helps; afterwards they are back on the page they asked for."""
+    if problem.code == _SIGNED_OUT:
+        match = _STAFF_PAGE.fullmatch(request.scope["path"]) if request.scope["method"] == "GET" else None
+        return f"/sign-in?to={match['page']}" if match else "/sign-in"
+    return "/sign-in" if problem.phase.startswith(_SIGN_IN) and not problem.phase.endswith("invitation") else ""
 
 
 def _write_down(request: Any, problem: VestibuleError, error: BaseException, reference: str) -> None:
@@ -167,6 +180,10 @@ def heading(problem: VestibuleError) -> str:
     """A calm title for the page."""
     if problem.phase.startswith(_LAUNCH):
         return _("This visit is over") if problem.code in _OVER else _("The visit could not be opened")
+    if problem.code == _SIGNED_OUT:
+        return _("You are signed out")
+    if problem.phase.startswith(_SIGN_IN):
+        return _("This invitation cannot be used") if problem.phase.endswith("invitation") else _("Signing in did not work")
     titles = {
         BadInput: _("That did not work"),
         NotSignedIn: _("Please open your visit again"),
@@ -187,6 +204,8 @@ def advice(problem: VestibuleError) -> str:
     """What to do next."""
     if problem.phase.startswith(_LAUNCH):
         return _launch_advice(problem)
+    if problem.code == _SIGNED_OUT or problem.phase.startswith(_SIGN_IN):
+        return _sign_in_advice(problem)
     if isinstance(problem, NotSignedIn):
         return _("Go back to where you started the visit, the link in your message or the record, and open it once more.")
     if isinstance(problem, NotFound | Gone):
@@ -194,6 +213,20 @@ def advice(problem: VestibuleError) -> str:
     if not problem.permanent:
         return _("Nothing was lost. Wait a moment, then try again.")
     return _("If this keeps happening, call the clinic and tell them the reference below.")
+
+
+def _sign_in_advice(problem: VestibuleError) -> str:
+    if problem.code == _SIGNED_OUT:
+        return _(
+            "You signed out in another window, nothing was done here for a while, or what you may do has changed. What was saved is kept."
+        )
+    if problem.code == "invitation-for-someone-else":
+        return _("Open the invitation again and sign in with the account it was sent to, or ask for one to the account you use.")
+    if problem.phase.endswith("invitation"):
+        return _("Ask whoever invited you for a new link. If you have accepted it already, simply sign in.")
+    if not problem.permanent:
+        return _("Nothing was lost. Wait a moment, then start again.")
+    return _("Start again. If it keeps happening, tell your support team the reference below.")
 
 
 def _launch_advice(problem: VestibuleError) -> str:

@@ -5,12 +5,14 @@ from vestibule.protocols.oauth2.callback import Returned, check_issuer, read_cal
 from vestibule.protocols.oauth2.client import ClientIdentity
 from vestibule.protocols.oauth2.endpoints import acceptable
 from vestibule.protocols.oauth2.pkce import challenge_of, new_verifier
+from vestibule.protocols.oauth2.token import ask_token
 
 __all__ = [
     "ClientIdentity",
     "Returned",
     "TokenAnswer",
     "acceptable",
+    "ask_token",
     "challenge_of",
     "check_issuer",
     "new_verifier",

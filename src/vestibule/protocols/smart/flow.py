@@ -13,9 +13,8 @@ from urllib.parse import urlencode
 from vestibule.errors import OutsideFailed
 from vestibule.kit.exchange import Answer, Ask
 from vestibule.kit.jsontext import JsonError, read_json
-from vestibule.kit.origins import origin_of
 from vestibule.protocols.jose import Jwks
-from vestibule.protocols.oauth2 import ClientIdentity, TokenAnswer, acceptable, read_token_answer, retry_after
+from vestibule.protocols.oauth2 import ClientIdentity, TokenAnswer, acceptable, ask_token, retry_after
 from vestibule.protocols.oauth2.pkce import METHOD
 from vestibule.protocols.smart.server import SmartServer
 
@@ -77,14 +76,7 @@ def refresh(server: SmartServer, *, refresh_token: str, client: ClientIdentity, 
 def _token(
     server: SmartServer, grant: Mapping[str, str], *, client: ClientIdentity, now: datetime, asked_scope: str = ""
 ) -> Generator[Ask, Answer, TokenAnswer]:
-    proof, proof_headers = client.prove(server.token, now)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **client.headers, **proof_headers}
-    answer = yield Ask("POST", server.token, PHASE, headers, urlencode({**grant, **proof}).encode())
-    if origin_of(answer.url) != origin_of(server.token):  # the code and our proof belong to this address and to no other
-        raise OutsideFailed(
-            "token-answer-invalid", "The record system's sign-in answered from another address.", phase=PHASE, permanent=True
-        )
-    return read_token_answer(answer, asked_scope=asked_scope, phase=PHASE)
+    return (yield from ask_token(server.token, grant, client=client, now=now, phase=PHASE, asked_scope=asked_scope))
 
 
 def fetch_jwks(

@@ -1,0 +1,47 @@
+"""`vestibule admin invite`: the first administrator of an organisation, or another when all have gone."""
+
+from __future__ import annotations
+
+from vestibule.errors import BadInput
+from vestibule.identity.model import StaffRole
+from vestibule.kit.ids import TenantId
+from vestibule.platform.audit import SYSTEM
+from vestibule.run import opened
+from vestibule.settings import Settings
+from vestibule.wiring import Parts
+
+_PHASE = "admin.invite"
+
+
+async def invite_administrator(settings: Settings, organisation: str, email: str) -> list[str]:
+    """Invite somebody; says what was done, the link last.
+
+    Raises:
+        BadInput: `organisation-not-named`, `organisation-ambiguous`, `member-email-wrong`.
+    """
+    async with opened(settings) as parts:
+        tenant, name, created = await _organisation(parts, " ".join(organisation.split()))
+        async with parts.db.tenant(tenant) as tx:
+            invited = await parts.members.invite(tx, email=email, roles={StaffRole.ADMINISTRATOR}, by=SYSTEM)
+    return [
+        f"organisation {name}: {'created' if created else 'there already'}",
+        "This link works once, for seven days:",
+        f"{settings.origin}/invitation/{invited.code}",
+    ]
+
+
+async def _organisation(parts: Parts, wanted: str) -> tuple[TenantId, str, bool]:
+    """The organisation of that name, or the only one; made when there is none of it."""
+    known: list[tuple[TenantId, str]] = []
+    for tenant in await parts.tenancy.tenants(parts.db):
+        async with parts.db.tenant(tenant) as tx:
+            known.append((tenant, (await parts.tenancy.tenant(tx)).name))
+    found = [one for one in known if not wanted or one[1].casefold() == wanted.casefold()]
+    if len(found) > 1:
+        sentence = "Several organisations answer to that; give --organisation with a name that only one has."
+        raise BadInput("organisation-ambiguous", sentence, phase=_PHASE)
+    if found:
+        return *found[0], False
+    if not wanted:
+        raise BadInput("organisation-not-named", "There is no organisation yet; name one with --organisation.", phase=_PHASE)
+    return await parts.organisations.create(parts.db, name=wanted, by=SYSTEM), wanted, True
