@@ -204,16 +204,17 @@ class House:
             return [e.kind.value for e in await self.parts.visits.events(tx, visit)]
 
 
-def settings(port: int, data: Path) -> Settings:
-    """Everything as it comes, on a port."""
-    return load_settings({"VESTIBULE_PORT": str(port), "VESTIBULE_DATA": str(data), "VESTIBULE_ALLOW_LOOPBACK_HTTP": "true"})
+def settings(port: int, data: Path, more: Mapping[str, str] | None = None) -> Settings:
+    """Everything as it comes, on a port; `more` is added to the environment."""
+    own = {"VESTIBULE_PORT": str(port), "VESTIBULE_DATA": str(data), "VESTIBULE_ALLOW_LOOPBACK_HTTP": "true"}
+    return load_settings({**own, **(more or {})})
 
 
 @asynccontextmanager
-async def house(db_url: str, data: Path) -> AsyncIterator[House]:
+async def house(db_url: str, data: Path, *, port: int = 0, more: Mapping[str, str] | None = None) -> AsyncIterator[House]:
     """Vestibule on a database, with one organisation, department and connection."""
-    port = free_port()
-    async with open_parts(settings(port, data), db_url) as parts:
+    port = port or free_port()
+    async with open_parts(settings(port, data, more), db_url) as parts:
         tenant = TenantId(new_id())
         async with parts.db.tenant(tenant) as tx:
             await parts.tenancy.add_tenant(tx, name="Alder Clinic", support_phone="555-0134")

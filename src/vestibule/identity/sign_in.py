@@ -214,6 +214,11 @@ class SignIns:
     async def _open(self, tenant: TenantId, person: Person, actor: Actor, *, invitation: str = "") -> OpenedSession:
         """Who may come in, as the organisation itself says."""
         async with self._db.tenant(tenant) as tx:
+            if invitation:
+                await self._members.accept(tx, invitation, person, actor)
+            member = await self._members.signed_in(tx, person)
+            if member is None:  # before anything else: whether there is such an organisation is not for strangers to learn
+                raise NotAllowed("sign-in-not-a-member", "You do not belong to this organisation.", phase=_OPEN)
             rules = await self._rules(tx)
             if rules.directory and f"/{rules.directory}/" not in person.issuer:
                 raise NotAllowed(
@@ -221,11 +226,6 @@ class SignIns:
                     "This organisation lets in only accounts of its own Microsoft Entra directory.",
                     phase=_OPEN,
                 )
-            if invitation:
-                await self._members.accept(tx, invitation, person, actor)
-            member = await self._members.signed_in(tx, person)
-            if member is None:
-                raise NotAllowed("sign-in-not-a-member", "You do not belong to this organisation.", phase=_OPEN)
             opened = await self._members.open_session(tx, member, idle=rules.idle or self._idle)
             self._note_success(tx, member, opened, person, actor)
         SIGN_INS.labels(person.provider, "in").inc()
