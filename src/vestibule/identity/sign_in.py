@@ -293,14 +293,14 @@ class SignIns:
         opened = await self._knock(tenant, Person("switch", issuer, subject), replace(actor, kind="nobody", id="", session=""))
         async with self._db.tenant(principal.tenant) as tx:
             await self._identity.close_session(tx, principal.session)
-            self._audit.note(tx, "signed-out", by=actor, about=("member", principal.member), detail={"by": "switch"})
+            self._audit.note(tx, "session.signed-out", by=actor, about=("member", principal.member), detail={"by": "switch"})
         return opened
 
     async def sign_out(self, principal: Principal, actor: Actor) -> None:
         """End the session, on every node at once."""
         async with self._db.tenant(principal.tenant) as tx:
             await self._identity.close_session(tx, principal.session)
-            self._audit.note(tx, "signed-out", by=actor, about=("member", principal.member))
+            self._audit.note(tx, "session.signed-out", by=actor, about=("member", principal.member))
 
     async def sweep(self) -> int:
         """Forget sign-ins whose time is over."""

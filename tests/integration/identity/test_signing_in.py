@@ -262,7 +262,7 @@ async def test_signing_out_ends_the_session_and_says_so(there: Door) -> None:
     other = await browser.ask(f"/s/{sid}/people")
     assert other.status == 401
     assert "/sign-in?to=people" in other.text
-    assert "signed-out" in await there.audited()
+    assert "session.signed-out" in await there.audited()
 
 
 async def test_another_sites_form_signs_nobody_out_and_chooses_nothing(there: Door) -> None:
