@@ -212,7 +212,7 @@ class Identity:
                 row = await self._store.use_ticket(tenant, tx, ticket_hash, self._clock.now())
                 if row is not None:
                     who = principal(tenant, SessionId(new_id()), row, framed=False)
-                    self._audit.note(tx, "ticket.used", by=acting_as(who), about=_place(who))
+                    self._audit.note(tx, "ticket.used", by=acting_as(who), about=_place(who), detail={"role": who.role.value})
                     return await self._open(tx, who, ()), f"/s/{who.session}/{row['destination']}"
         raise Gone("ticket-over", "This link was used already or is too old.", phase="session.ticket")
 

@@ -114,9 +114,8 @@ class Joining:
             opened = await self._identity.open_session(
                 tx, role=role, visit=visit.id, participant=me.id, connection=visit.connection, department=visit.department
             )
-            self._audit.note(
-                tx, "link.used", by=acting_as(opened.principal), about=("visit", visit.id), detail={"link": str(place.link.id)}
-            )
+            detail = {"link": str(place.link.id), "role": role.value}
+            self._audit.note(tx, "link.used", by=acting_as(opened.principal), about=("visit", visit.id), detail=detail)
             return opened
 
     async def _whose(self, code: str) -> TenantId | None:

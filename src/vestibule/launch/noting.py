@@ -24,7 +24,7 @@ class Noting:
 
     def joined(self, tx: Tx, attempt: Attempt, visit: VisitId, who: Principal) -> None:
         """Somebody came in."""
-        detail = {"launch": str(attempt.id), "kind": attempt.kind.value, "connection": str(attempt.connection)}
+        detail = {"launch": str(attempt.id), "kind": attempt.kind.value, "role": who.role.value, "connection": str(attempt.connection)}
         self._audit.note(tx, "launch.joined", by=acting_as(who), about=("visit", visit), detail=detail)
 
     def failed(self, tx: Tx, kind: str, connection: ConnectionId, error: Exception) -> None:

@@ -12,6 +12,9 @@ from litestar import Litestar
 from vestibule.adapters.meetings.room import routes as room_routes
 from vestibule.adapters.meetings.room.watch import RoomWatch
 from vestibule.api import routes as api_routes
+from vestibule.auditing import routes as audit_routes
+from vestibule.auditing.people import MemberNames
+from vestibule.auditing.service import Auditing
 from vestibule.identity import routes as identity_routes
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
@@ -96,6 +99,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *visit_routes.ROUTES,
         *room_routes.ROUTES,
         *writeback_routes.ROUTES,
+        *audit_routes.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
     ]
@@ -121,6 +125,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "tokens": parts.tokens,
         "sign_ins": make_sign_ins(parts),
         "audit": parts.audit,
+        "auditing": Auditing(db=parts.db, audit=parts.audit, people=MemberNames(parts.members), origin=parts.settings.origin),
         "visits": parts.visits,
         "effects": parts.effects,
         "writeback": parts.writeback,
@@ -142,7 +147,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "portal")]
+    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "auditing", "portal")]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,

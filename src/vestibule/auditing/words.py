@@ -1,0 +1,98 @@
+"""The audit in words."""
+
+from __future__ import annotations
+
+from vestibule.platform.audit import Outcome
+from vestibule.platform.web.i18n import gettext as _
+
+
+def action_words() -> dict[str, str]:
+    """What each action is called on a page; one that is missing here is shown by its code."""
+    return _coming_words() | _set_up_words()
+
+
+def _coming_words() -> dict[str, str]:
+    return {
+        "access.crossed": _("Tried another session's page"),
+        "access.refused": _("Was refused"),
+        "launch.failed": _("Launch did not come through"),
+        "launch.joined": _("Came in by a launch"),
+        "link.made": _("Made a join link"),
+        "link.revoked": _("Revoked a join link"),
+        "link.tested": _("Tested a launch"),
+        "link.used": _("Came in by a join link"),
+        "session.closed": _("Session ended"),
+        "session.opened": _("Session began"),
+        "ticket.issued": _("Made a one-time address"),
+        "ticket.used": _("Used a one-time address"),
+        "visit.admitted": _("Let somebody in"),
+        "visit.arrived": _("Came into the waiting room"),
+        "visit.cancelled": _("Cancelled a visit"),
+        "visit.connected": _("Connected to the room"),
+        "visit.ended": _("Visit ended"),
+        "visit.held": _("Kept somebody waiting"),
+        "visit.joined": _("Came to the door"),
+        "visit.left": _("Left the visit"),
+        "visit.merged": _("Visits became one"),
+        "visit.outcome-marked": _("Marked a visit's outcome"),
+        "visit.put-back": _("Put somebody back to wait"),
+        "visit.removed": _("Removed somebody from a visit"),
+        "visit.rescheduled": _("Visit moved to another time"),
+    }
+
+
+def _set_up_words() -> dict[str, str]:
+    return {
+        "approval.ehr-sign-in": _("Signed in to the record to approve"),
+        "audit.exported": _("Downloaded the audit"),
+        "connection.approved": _("Approved a connection"),
+        "connection.discarded": _("Discarded a draft of a connection"),
+        "connection.in-force": _("Connection came into force"),
+        "connection.rejected": _("Rejected a connection"),
+        "connection.removed": _("Removed a connection"),
+        "connection.saved": _("Saved a connection"),
+        "connection.started": _("Began a connection"),
+        "connection.submitted": _("Submitted a connection for approval"),
+        "connection.withdrawn": _("Withdrew a connection from approval"),
+        "department.added": _("Added a department"),
+        "department.changed": _("Changed a department"),
+        "department.removed": _("Removed a department"),
+        "effect.given-up": _("Gave up a message to the record"),
+        "effect.redriven": _("Sent a message to the record again"),
+        "key.made": _("Made a signing key"),
+        "member.invited": _("Invited somebody"),
+        "member.joined": _("Accepted an invitation"),
+        "member.removed": _("Removed a member"),
+        "member.roles-changed": _("Changed somebody's roles"),
+        "organisation.changed": _("Changed the organisation"),
+        "organisation.created": _("Created the organisation"),
+        "token.made": _("Made a token for a program"),
+        "token.withdrawn": _("Withdrew a token"),
+    }
+
+
+def outcome_words() -> dict[str, str]:
+    """How an act ended."""
+    return {Outcome.SUCCESS.value: _("Done"), Outcome.REFUSED.value: _("Refused"), Outcome.FAILED.value: _("Failed")}
+
+
+def kind_words() -> dict[str, str]:
+    """Who acts, and what is acted upon."""
+    return {
+        "staff": _("Staff"),
+        "visitor": _("Visitor"),
+        "token": _("Program"),
+        "record": _("Record system"),
+        "system": _("Vestibule"),
+        "nobody": _("Not signed in"),
+        "visit": _("Visit"),
+        "session": _("Session"),
+        "connection": _("Connection"),
+        "department": _("Department"),
+        "organisation": _("Organisation"),
+        "member": _("Member"),
+        "effect": _("Message to the record"),
+    }
+
+
+TONES = {"success": "good", "refused": "wait", "failed": "bad"}
