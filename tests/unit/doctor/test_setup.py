@@ -13,7 +13,7 @@ from vestibule.doctor.checks.setup import hint, setup
 from vestibule.doctor.model import Finding, Level, good, look, stops, worst
 from vestibule.doctor.ports import Neighbour
 from vestibule.protocols.jose import SigningKey
-from vestibule.tenancy.model import ClientAuth, Environment
+from vestibule.tenancy.model import ClientAuth, Environment, Vendor
 from vestibule.tenancy.service import ConnectionKey
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -43,6 +43,13 @@ def test_every_slip_has_its_finding_and_a_good_connection_none(changes: dict[str
 
 def test_a_good_connection_is_all_good() -> None:
     assert codes(list(setup(connected(), ()))) == ["clients", "frames"]
+
+
+@pytest.mark.parametrize("changes", [{"vendor": Vendor.ORACLE_HEALTH}, {"vendor": Vendor.GENERIC}, {"profile": {"status": {"on": False}}}])
+def test_a_record_that_is_told_nothing_needs_no_back_end(changes: dict[str, object]) -> None:
+    found = codes(list(setup(connected(backend_client_id="", **changes), ())))
+    assert "client-backend-missing" not in found
+    assert "clients" in found
 
 
 def test_who_shares_a_client_is_said() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vestibule.doctor.documents import host_of
 from vestibule.doctor.model import Finding, good, look, shown, stops
 from vestibule.doctor.ports import Neighbour
 from vestibule.kit.origins import is_loopback_host, origin_of
-from vestibule.tenancy.model import ClientAuth, Connection, Environment
+from vestibule.tenancy.model import ClientAuth, Connection, Environment, Vendor
 
 # Words of an address that name an environment, alone or at the end of a longer one (Epic: `ocurprd`, `ocurtst`).
 _TEST = frozenset({"test", "sandbox", "sup", "poc", "dev", "stg", "stage", "staging", "train", "trn"})
@@ -44,21 +44,27 @@ def _clients(connection: Connection) -> Iterator[Finding]:
             "There is no client id for patients' launches.",
             "Register the patient app at the record and enter its client id.",
         )
-    if not ids["the back end"]:
+    if not ids["the back end"] and _is_told(connection):
         what = "There is no client id for the back end: the record is not told who connects and leaves."
         yield look("client-backend-missing", what, "Register the back-end app at the record and enter its client id.")
     given = [client for client in ids.values() if client]
     if len(set(given)) < len(given):
         same = " and ".join(who for who, client in ids.items() if client and given.count(client) > 1)
         yield look("client-shared", f"One client id serves {same}.", "Register an app for each: what one may read, the others need not.")
-    elif all(ids.values()):
-        yield good("clients", "Clinicians, patients and the back end have client ids of their own.")
+    elif ids["clinicians"] and ids["patients"]:
+        yield good("clients", f"{', '.join(who for who, client in ids.items() if client).capitalize()} have client ids of their own.")
     if connection.client_auth is ClientAuth.SECRET_BASIC and not connection.client_secret:
         yield stops(
             "client-secret-missing",
             "The clients prove themselves by a secret, and none was entered.",
             "Enter the secret, or use keys (private_key_jwt).",
         )
+
+
+def _is_told(connection: Connection) -> bool:
+    """Whether the record is told who connects and who leaves: Epic is, unless its profile says no."""
+    status = connection.profile.get("status", {})
+    return connection.vendor is Vendor.EPIC and not (isinstance(status, Mapping) and status.get("on") is False)
 
 
 def _frames(connection: Connection) -> Iterator[Finding]:

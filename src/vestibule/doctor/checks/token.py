@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -43,7 +44,7 @@ def askings(connection: Connection, told: Described, origin: str) -> list[Asking
     """Which clients can be tried. People's clients ask with a code that never was: only whether *they* are known matters."""
     capabilities = told.configuration.capabilities if told.configuration else frozenset[str]()
     old = "permission-v1" in capabilities and "permission-v2" not in capabilities
-    scope = "system/Appointment.read" if old else "system/Appointment.rs"
+    scope = _own_scope(connection) or ("system/Appointment.read" if old else "system/Appointment.rs")
     backend = {"grant_type": "client_credentials", "scope": scope}
     code = {
         "grant_type": "authorization_code",
@@ -58,6 +59,13 @@ def askings(connection: Connection, told: Described, origin: str) -> list[Asking
         Asking("patients", connection.patient_client_id, code, people),
     ]
     return [one for one in asked if one.client_id] if connection.client_auth is not ClientAuth.PUBLIC else []
+
+
+def _own_scope(connection: Connection) -> str:
+    """What the connection's profile has the back end ask for (`status.scope`)."""
+    status = connection.profile.get("status", {})
+    scope = status.get("scope", "") if isinstance(status, Mapping) else ""
+    return scope if isinstance(scope, str) else ""
 
 
 async def tokens(
