@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 from vestibule.kit.clock import Clock, FrozenClock, SystemClock
 from vestibule.kit.ids import MemberId, new_id
@@ -29,10 +30,13 @@ class Office:
 
     clock: Clock = field(default_factory=SystemClock)
     approvers: set[MemberId] = field(default_factory=set)
+    quick: bool = False  # no keys are made: RSA takes half a second
 
     def __post_init__(self) -> None:
         self.audit = audit = Audit(self.clock)
         self.tenancy = Tenancy(self.clock, SecretBox([("k1", b"1" * 32)]))
+        if self.quick:
+            self.tenancy.rotate_keys = AsyncMock(return_value=[])  # type: ignore[method-assign]
         self.approvals = Approvals(self.clock, self.tenancy, audit, may_approve=self.may_approve)
         self.organisations = Organisations(self.clock, audit, knows_region=lambda region: region in {"eu", "us"})
 

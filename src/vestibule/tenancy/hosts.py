@@ -10,8 +10,8 @@ import unicodedata
 _PREFIX = "xn--"
 # Scripts that live together in one language (Unicode UTS 39, "highly restrictive").
 _TOGETHER = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "HANGUL"}, {"CJK", "BOPOMOFO"})
-# Letters of Cyrillic, Greek and Armenian that most people cannot tell from Latin ones (from Unicode's confusables.txt).
-_TWINS = frozenset("асԁеһіјӏорԛѕԝхуѵгпткмнвАВЕЅІЈКМНОРСТХУαεικνορτυχωοսօոցհզԼքւ")
+# Small letters of Cyrillic, Greek and Armenian that most people cannot tell from Latin ones (from Unicode's confusables.txt).
+_TWINS = frozenset("асԁеһіјӏорԛѕԝхуѵανορυικսօոցհզւ")
 
 
 def shown(host: str) -> str:

@@ -30,7 +30,8 @@ _MOST_MINUTES: Final = 10_080
 _PROFILE_BYTES: Final = 20_000
 _PROFILE_DEPTH: Final = 8
 # Control and format characters (a right-to-left override turns a name around), line separators, private and unpaired ones.
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff\ue000-\uf8ff]")
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff\ue000-\uf8ff]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{0,200}")
 _SECRET = re.compile(r"[\x20-\x7e]{0,1000}")
 _PHONE = re.compile(r"[0-9+()./ \-#*xX]{0,40}")
@@ -191,10 +192,10 @@ def _profile_code(profile: Any) -> str:
     if _deeper(profile, _PROFILE_DEPTH):
         return "profile-too-large"
     try:
-        text = json.dumps(dict(profile), allow_nan=False)
+        text = json.dumps(dict(profile), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError):
         return "profile-not-object"
-    if r"\u0000" in text or r"\ud8" in text:  # PostgreSQL keeps neither
+    if r"\u0000" in text or _HALF.search(text):  # PostgreSQL keeps neither
         return "text-characters"
     return "profile-too-large" if len(text) > _PROFILE_BYTES else ""
 
