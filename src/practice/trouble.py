@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "authorize", "token", "jwks", "fhir", "status", "microsoft", "capability", "smart"]
+Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft"]
 Mode = Literal[
     "off",
     "slow",

@@ -23,9 +23,15 @@ _env.filters["zone"] = lambda at, zone: local(at, zone).strftime("%Z")
 _env.filters["until"] = lambda at, minutes: instant(seconds(at) + minutes * 60)
 _env.filters["initials"] = lambda name: "".join(word[:1] for word in name.split(",")[0].split()[:2]).upper()
 
-_env.filters["plain"] = lambda value: (
-    ", ".join(map(str, value)) if isinstance(value, list) else {True: "yes", False: "no"}.get(value, value)
-)
+
+def _plain(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+_env.filters["plain"] = _plain
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:

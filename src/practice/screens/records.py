@@ -64,8 +64,12 @@ async def paste(request: web.Request) -> web.StreamResponse:
         setup.apply(house, {"launches": launches, "apps": [with_secret(house.book, app) for app in pack.apps]})
     except ValueError as error:
         return _overview(request, pasted=text, error=str(error)[:300])
-    count = f"Kept: {len(launches)} records, {len(pack.apps)} app registrations."
+    count = f"Kept: {_many(len(launches), 'launch record')}, {_many(len(pack.apps), 'app registration')}."
     return _overview(request, notes=(count, *pack.notes))
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _keyed(house: Hospital, entry: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ async def test_what_the_form_does_not_take_is_shown_again_with_the_reason(
 
 async def test_a_pack_is_pasted_whole_and_read_out_again(app: App, hospital: Running) -> None:
     shown = await app.ask("POST", "/records/paste", data={"pack": PACK})
-    assert "Kept: 2 records, 1 app registrations." in shown.text
+    assert "Kept: 2 launch records, 1 app registration." in shown.text
     out = (await app.ask("GET", "/records.txt")).text
     for line in PACK.splitlines():
         assert line in out or line.startswith("Grant"), line
