@@ -200,6 +200,8 @@ class Settings(Struct, kw_only=True):
     code_seconds: Annotated[int, Meta(ge=1, le=600)] = 300
     smart_configuration: bool = True
     operator_url: Url = ""
+    portal_url: Url = ""
+    set_up_url: Url = ""
     environment: Environment = ""
     other_url: Url = ""
     oauth: bool = True

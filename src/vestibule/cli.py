@@ -134,11 +134,12 @@ def demo(
     reset: Annotated[bool, typer.Option("--reset", help="Forget everything the demo kept, then start.")] = False,
     port: Annotated[int, typer.Option(help="First port to try; a busy one is stepped over.")] = 8080,
     data: Annotated[Path, typer.Option(help="Folder that keeps the demo's data between runs.")] = Path("var/demo"),
+    empty: Annotated[bool, typer.Option("--empty", help="Set nothing up: begin where a newcomer begins.")] = False,
 ) -> None:
     """Start everything on this machine with the practice hospital and print one address. Ctrl-C leaves nothing running."""
     from vestibule.demo import run_demo
 
-    _run(run_demo(console, data=data, port=port, reset=reset))
+    _run(run_demo(console, data=data, port=port, reset=reset, empty=empty))
 
 
 @app.command()

@@ -10,25 +10,34 @@ from aiohttp import web
 from vestibule.connections import tenant_called
 from vestibule.demo.introduce import ORGANISATION
 from vestibule.processes import free_port
-from vestibule.run import operator_ticket
+from vestibule.run import invite_administrator, operator_ticket
 from vestibule.wiring import Parts
+
+NEW_ORGANISATION = "Birch Hospital Group"  # has nothing yet: whoever comes in by its invitation sets it up
 
 
 @asynccontextmanager
-async def operator_door(parts: Parts, port: int) -> AsyncIterator[str]:
-    """The demo's own: each request gets a fresh one-time operator address, so that the start page's button always works."""
+async def doors(parts: Parts, port: int) -> AsyncIterator[str]:
+    """Each request to `/operator` or `/set-up` is sent on to an address made for it; gives where the doors are."""
 
-    async def fresh(_: web.Request) -> web.StreamResponse:
-        path = await operator_ticket(parts, tenant_called(ORGANISATION), 60)
-        return web.Response(status=303, headers={"Location": parts.settings.origin + path, "Cache-Control": "no-store"})
+    async def operator(_: web.Request) -> web.StreamResponse:
+        return _to(parts.settings.origin + await operator_ticket(parts, tenant_called(ORGANISATION), 60))
+
+    async def set_up(_: web.Request) -> web.StreamResponse:
+        return _to(await invite_administrator(parts, NEW_ORGANISATION))
 
     app = web.Application()
-    app.router.add_get("/operator", fresh)
+    app.router.add_get("/operator", operator)
+    app.router.add_get("/set-up", set_up)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     free = free_port(port)
     await web.TCPSite(runner, "127.0.0.1", free).start()
     try:
-        yield f"http://127.0.0.1:{free}/operator"
+        yield f"http://127.0.0.1:{free}"
     finally:
         await runner.cleanup()
+
+
+def _to(url: str) -> web.StreamResponse:
+    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vestibule.demo.doors import operator_door
-from vestibule.demo.introduce import introduce, jwks_url, tell_practice
+from vestibule.demo.doors import doors
+from vestibule.demo.introduce import hand_over, introduce, tell_practice, with_sign_in
 from vestibule.errors import Conflict, Unavailable, VestibuleError
 from vestibule.kit.exchange import Ask
 from vestibule.platform.db import EmbeddedPostgres, migrate
@@ -42,25 +42,29 @@ class Demo:
         start: the guided page to open first.
         origin: where Vestibule itself answers.
         practice: where the practice hospital answers.
+        production: where the practice hospital's production environment answers.
         operator: gives a fresh one-time operator session on every visit.
+        set_up: gives a fresh one-time invitation to set up an organisation from nothing.
     """
 
     start: str
     origin: str
     practice: str
+    production: str
     operator: str
+    set_up: str
     database_url: str
     parts: Parts
     family: Family
 
 
-async def run_demo(console: Console, *, data: Path, port: int, reset: bool) -> None:
+async def run_demo(console: Console, *, data: Path, port: int, reset: bool, empty: bool = False) -> None:
     """Start, print the address, stay until Ctrl-C or until a child ends, leave nothing running."""
     stop = stop_event()
     prepare(data, reset=reset)
     with console.status("Starting ...") as status:
         stack = AsyncExitStack()
-        demo = await stack.enter_async_context(running(data, port, status.update))
+        demo = await stack.enter_async_context(running(data, port, status.update, empty=empty))
     async with stack:
         console.print(f"\n  Vestibule's demo is ready. Open [bold]{demo.start}[/]\n", highlight=False)
         console.print(f"  Its data is kept in {data}; --reset forgets it. Press Ctrl-C to stop.\n", highlight=False)
@@ -100,8 +104,18 @@ def forget(data: Path) -> None:
 
 
 @asynccontextmanager
-async def running(data: Path, port: int, report: Report, *, extra_environment: dict[str, str] | None = None) -> AsyncIterator[Demo]:
-    """Everything up and introduced in a folder made by `prepare`; everything down afterwards, whatever happened."""
+async def running(
+    data: Path, port: int, report: Report, *, extra_environment: dict[str, str] | None = None, empty: bool = False
+) -> AsyncIterator[Demo]:
+    """Everything up and introduced in a folder made by `prepare`; everything down afterwards, whatever happened.
+
+    Args:
+        data: keeps everything.
+        port: the first to try.
+        report: is told what is being done.
+        extra_environment: for the processes started.
+        empty: nothing is set up: no organisation, no connection, no record in the practice hospital.
+    """
     data = Path.cwd() / data
     async with AsyncExitStack() as stack:
         report("Starting PostgreSQL ...")
@@ -112,18 +126,32 @@ async def running(data: Path, port: int, report: Report, *, extra_environment: d
         settings = _demo_settings(data, port, url)
         family = Family(data / "logs")
         stack.push_async_callback(family.stop)
-        environment = {**inherited(), **as_environment(settings), "PYTHONUNBUFFERED": "1", **(extra_environment or {})}
         report("Opening the practice hospital ...")
-        practice = await _start_practice(family, data, settings.port, environment)
+        practice, production = await _start_practice(family, data, settings.port, {**inherited(), "PYTHONUNBUFFERED": "1"})
+        settings = with_sign_in(settings, practice)
+        environment = {**inherited(), **as_environment(settings), "PYTHONUNBUFFERED": "1", **(extra_environment or {})}
         parts = await stack.enter_async_context(open_parts(settings, url))
-        await introduce(parts, practice)
+        if not empty:
+            await introduce(parts, practice)
         report("Starting Vestibule ...")
         await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
         await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
         await _until_ready(parts, family, settings)
-        operator = await stack.enter_async_context(operator_door(parts, settings.port + 2))
-        await tell_practice(parts, practice, operator, await jwks_url(parts))
-        yield Demo(f"{practice}/", settings.origin, practice, operator, url, parts, family)
+        door = await stack.enter_async_context(doors(parts, settings.port + 3))
+        await tell_practice(parts, practice, door)
+        if not empty:
+            await hand_over(parts, practice, f"{door}/operator")
+        yield Demo(
+            start=f"{practice}/",
+            origin=settings.origin,
+            practice=practice,
+            production=production,
+            operator=f"{door}/operator",
+            set_up=f"{door}/set-up",
+            database_url=url,
+            parts=parts,
+            family=family,
+        )
 
 
 def _demo_settings(data: Path, port: int, database_url: str) -> Settings:
@@ -139,10 +167,18 @@ def _demo_settings(data: Path, port: int, database_url: str) -> Settings:
     )
 
 
-async def _start_practice(family: Family, data: Path, web_port: int, environment: dict[str, str]) -> str:
-    command = [sys.executable, "-m", "practice", "--port", str(free_port(web_port + 1)), "--data", str(data / "practice")]
-    line = await family.start("practice", command, environment, read_first_line=True)
-    return str(json.loads(line)["url"])
+async def _start_practice(family: Family, data: Path, web_port: int, environment: dict[str, str]) -> tuple[str, str]:
+    """The hospital's test and production environments; each knows the other."""
+    first = free_port(web_port + 1)
+    ports = {"test": first, "production": free_port(first + 1)}
+    urls = []
+    for name, other in (("test", "production"), ("production", "test")):
+        folder = data / ("practice" if name == "test" else "practice-production")
+        command = [sys.executable, "-m", "practice", "--port", str(ports[name]), "--data", str(folder)]
+        command += ["--environment", name, "--other-url", f"http://localhost:{ports[other]}"]
+        line = await family.start("practice" if name == "test" else "practice-production", command, environment, read_first_line=True)
+        urls.append(str(json.loads(line)["url"]))
+    return urls[0], urls[1]
 
 
 async def _until_ready(parts: Parts, family: Family, settings: Settings) -> None:
