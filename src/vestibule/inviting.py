@@ -20,14 +20,16 @@ async def invite_administrator(settings: Settings, organisation: str, email: str
         BadInput: `organisation-not-named`, `organisation-ambiguous`, `member-email-wrong`.
     """
     async with opened(settings) as parts:
-        tenant, name, created = await _organisation(parts, " ".join(organisation.split()))
-        async with parts.db.tenant(tenant) as tx:
-            invited = await parts.members.invite(tx, email=email, roles={StaffRole.ADMINISTRATOR}, by=SYSTEM)
-    return [
-        f"organisation {name}: {'created' if created else 'there already'}",
-        "This link works once, for seven days:",
-        f"{settings.origin}/invitation/{invited.code}",
-    ]
+        name, created, url = await invitation(parts, organisation, email)
+    return [f"organisation {name}: {'created' if created else 'there already'}", "This link works once, for seven days:", url]
+
+
+async def invitation(parts: Parts, organisation: str, email: str = "") -> tuple[str, bool, str]:
+    """The organisation's name, whether it was made just now, and the one-time link to become its administrator."""
+    tenant, name, created = await _organisation(parts, " ".join(organisation.split()))
+    async with parts.db.tenant(tenant) as tx:
+        invited = await parts.members.invite(tx, email=email, roles={StaffRole.ADMINISTRATOR}, by=SYSTEM)
+    return name, created, f"{parts.settings.origin}/invitation/{invited.code}"
 
 
 async def _organisation(parts: Parts, wanted: str) -> tuple[TenantId, str, bool]:

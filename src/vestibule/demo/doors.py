@@ -9,8 +9,9 @@ from aiohttp import web
 
 from vestibule.connections import tenant_called
 from vestibule.demo.introduce import ORGANISATION
+from vestibule.inviting import invitation
 from vestibule.processes import free_port
-from vestibule.run import invite_administrator, operator_ticket
+from vestibule.run import operator_ticket
 from vestibule.wiring import Parts
 
 NEW_ORGANISATION = "Birch Hospital Group"  # has nothing yet: whoever comes in by its invitation sets it up
@@ -24,7 +25,7 @@ async def doors(parts: Parts, port: int) -> AsyncIterator[str]:
         return _to(parts.settings.origin + await operator_ticket(parts, tenant_called(ORGANISATION), 60))
 
     async def set_up(_: web.Request) -> web.StreamResponse:
-        return _to(await invite_administrator(parts, NEW_ORGANISATION))
+        return _to((await invitation(parts, NEW_ORGANISATION))[2])
 
     app = web.Application()
     app.router.add_get("/operator", operator)
