@@ -154,9 +154,8 @@ def outcome_words() -> dict[Outcome, str]:
 def story_of(one: Attempted) -> list[Step]:
     """What happened, in its order."""
     steps = [Step(one.started_at, _("The button was pressed"))]
+    steps += [Step(one.used_at, _("Came back from the record"))] if one.used_at else []
     steps += [_step(line) for line in one.phases]
-    if one.used_at:
-        steps.append(Step(one.used_at, _("Came back from the record")))
     ends = {Outcome.JOINED: _("In the visit"), Outcome.FAILED: _("The calm error page was shown")}
     if one.outcome in ends and one.ended_at:
         steps.append(Step(one.ended_at, ends[one.outcome]))

@@ -25,15 +25,15 @@ def compare(record: Record, pasted: str, others: Sequence[Neighbour] = ()) -> li
     if not found:
         words = _("Nothing of this record was recognised in the text.")
         return [Difference(Level.STOPS, "", words, _("Paste lines such as “Launch URL: https://…”, or the address or the tokens alone."))]
-    differences = [one for field in record.fields for one in _field(record, field, found.get(field.name), others)]
+    differences = [one for field in record.fields if field.name in found for one in _field(record, field, found[field.name], others)]
+    absent = [field.label for field in record.fields if field.value and field.name not in found]
+    if absent:
+        words = _("Not in what you pasted: %(fields)s.") % {"fields": ", ".join(absent)}
+        differences.append(Difference(Level.LOOK, "", words, _("Paste the rest, too, to have it compared.")))
     return sorted(differences, key=lambda one: ORDER[one.level])
 
 
-def _field(record: Record, field: Field, pasted: Pasted | None, others: Sequence[Neighbour]) -> Iterator[Difference]:
-    if pasted is None:
-        if field.value:
-            yield Difference(Level.LOOK, field.label, _("It is not in what you pasted."), _("Paste it, too, to have it compared."))
-        return
+def _field(record: Record, field: Field, pasted: Pasted, others: Sequence[Neighbour]) -> Iterator[Difference]:
     if not pasted.text:
         if field.value:
             yield Difference(_level(field), field.label, _("It is empty."), _copy())

@@ -243,7 +243,7 @@ def _url_field(given: Given, kind_: LaunchKind) -> Field:
 
 
 def _redirects(given: Given) -> Field:
-    value = " ".join(given.origin + path for path in CALLBACKS)
+    value = "\n".join(given.origin + path for path in CALLBACKS)
     note = _("Two addresses: the first brings launches home, the second the approver's sign-in.")
     return Field("redirects", _("Redirect URIs"), value, note, Shape.ITEMS, ("redirect uri", "redirect url", "redirect urls"))
 
