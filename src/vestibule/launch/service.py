@@ -24,6 +24,7 @@ from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.clients import Clients, client_id_of
 from vestibule.launch.finding import Finder, not_approved
 from vestibule.launch.history import History
+from vestibule.launch.meanings import Meaning, meaning
 from vestibule.launch.model import (
     CONTEXT_PHASE,
     LIFETIME,
@@ -111,6 +112,11 @@ class Launches:
     def story(self, reference: str) -> Story:
         """A blank page."""
         return Story(self._clock, reference)
+
+    @staticmethod
+    def meaning(code: str) -> Meaning:
+        """What an error's code means to an analyst, for whoever shows codes."""
+        return meaning(code)
 
     async def whom_to_call(self, story: Story) -> Tenant | None:
         """The organisation whose launch failed, for the page that says so."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from vestibule.adapters.meetings.room.rehearsing import RoomRehearsal
 from vestibule.launch.service import Launches
 from vestibule.records.service import Records
+from vestibule.rehearsal.service import Rehearsals
 from vestibule.wiring.parts import Parts
 
 
@@ -17,4 +19,18 @@ def handover_services(parts: Parts, launches: Launches) -> dict[str, object]:
         audit=parts.audit,
         origin=parts.settings.origin,
     )
-    return {"records": records}
+    rehearsals = Rehearsals(
+        db=parts.db,
+        clock=parts.clock,
+        tenancy=parts.tenancy,
+        identity=parts.identity,
+        visits=parts.visits,
+        launches=launches,
+        audit=parts.audit,
+        outside=parts.http,
+        room=RoomRehearsal(parts.room),
+        records=parts.records,
+        origin=parts.settings.origin,
+        loopback_http=parts.settings.allow_loopback_http,
+    )
+    return {"records": records, "rehearsals": rehearsals}

@@ -32,6 +32,7 @@ from vestibule.platform.web.limits import RATES
 from vestibule.platform.web.serve import serve
 from vestibule.portal import routes as portal_routes
 from vestibule.records import routes as record_routes
+from vestibule.rehearsal import routes as rehearsal_routes
 from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
@@ -102,6 +103,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *audit_routes.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
+        *rehearsal_routes.ROUTES,
     ]
     return build_app(routes=routes, services={**_services(parts), "feed": feed}, config=_web_config(parts))
 
@@ -147,7 +149,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "auditing", "portal")]
+    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "rehearsal", "auditing", "portal")]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,

@@ -21,6 +21,14 @@ class Record(Protocol):
         """Whether this connection's record wants to be told at all."""
         ...
 
+    def would_say(self, connection: Connection, status: Status) -> str:
+        """The request that `tell` would make, for a person to read: method, address and parameters, no credentials.
+
+        Raises:
+            VestibuleError: what stands against saying it.
+        """
+        ...
+
     async def tell(self, connection: Connection, status: Status) -> None:
         """Say one thing; returns when the record has accepted it.
 

@@ -56,6 +56,11 @@ class EpicStatus:
             return True
         return profile.on and bool(connection.backend_client_id)
 
+    def would_say(self, connection: Connection, status: Status) -> str:
+        """The request as text."""
+        ask = build(connection, profile_of(connection), status)
+        return f"{ask.method} {ask.url}" + (f" {ask.body.decode()}" if ask.body else "")
+
     async def tell(self, connection: Connection, status: Status) -> None:
         """Say one thing. A token that the record refuses is renewed once; a second refusal is its last word for now."""
         profile = profile_of(connection)
