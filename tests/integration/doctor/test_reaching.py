@@ -92,6 +92,16 @@ async def test_a_closed_port_is_named() -> None:
     assert codes(findings)[-1] == "reach-refused"
 
 
+async def test_of_several_addresses_one_that_answers_is_enough(authority: Authority) -> None:
+    async def both(_host: str) -> Sequence[str]:
+        return ["::1", "127.0.0.2", "127.0.0.1"]  # the server listens at the last one only
+
+    tls = authority.server("ehr.test", until=60)
+    async with raw_server(ok(STATEMENT), tls=tls) as server, doctor(lookup=both, trust=authority.trusted()) as house:
+        findings, _ = await house.look_at(server.at("ehr.test") + "/R4")
+    assert "reachable" in codes(findings)
+
+
 async def test_a_silent_machine_is_named_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(_host: str) -> Sequence[str]:
         await asyncio.Event().wait()

@@ -121,10 +121,13 @@ def key(alg: str = "ES384", since: int = -9, until: int | None = None) -> Connec
         ([key(until=-1)], ["keys-missing"]),
         ([key()], ["keys"]),
         ([key(until=29)], ["keys-end"]),
-        ([key(until=40)], []),
+        ([key(until=40)], ["keys"]),
         ([key(until=1), key(since=0)], ["keys"]),
         ([key(until=1), key(since=1)], ["keys"]),  # the successor is published and will sign
         ([key(), key("ES256", until=3)], ["keys-end"]),
+        ([key(since=-800)], ["key-certificate-ends", "keys"]),
+        ([key(since=-710)], ["key-certificate-ends", "keys"]),
+        ([key(since=-800, until=1), key(since=0)], ["keys"]),
     ],
 )
 def test_keys_that_end_without_a_successor_are_named(kept: list[ConnectionKey], expected: list[str]) -> None:

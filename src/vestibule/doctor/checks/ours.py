@@ -12,6 +12,7 @@ from vestibule.errors import VestibuleError
 from vestibule.kit.exchange import Ask
 from vestibule.kit.jsontext import JsonError, read_object
 from vestibule.kit.origins import is_loopback_host
+from vestibule.protocols.jose import CERTIFICATE_DAYS
 from vestibule.tenancy.model import ClientAuth, Connection
 from vestibule.tenancy.service import ConnectionKey
 
@@ -55,12 +56,26 @@ def keys(connection: Connection, found: tuple[ConnectionKey, ...], now: datetime
         yield stops("keys-missing", "This connection has no key to sign with.", remedy)
         return
     lasting = {key.key.alg for key in found if key.retires_at is None}
-    ending = [key for key in active if key.retires_at is not None and key.key.alg not in lasting]
+    ending = [key for key in active if key.retires_at is not None and key.retires_at - now < _SOON and key.key.alg not in lasting]
     for key in ending:
-        if key.retires_at is not None and key.retires_at - now < _SOON:
-            yield look("keys-end", f"The {key.key.alg} key retires on {key.retires_at.date()} and has no successor.", remedy)
+        yield look("keys-end", f"The {key.key.alg} key retires on {key.retires_at:%Y-%m-%d} and has no successor.", remedy)
+    yield from _certificates(found, now)
     if not ending:
         yield good("keys", f"Keys to sign with: {', '.join(sorted({key.key.alg for key in active}))}.")
+
+
+def _certificates(found: tuple[ConnectionKey, ...], now: datetime) -> Iterator[Finding]:
+    """A record that was given a certificate looks at its end; the newest key of each kind has the last one."""
+    newest: dict[str, datetime] = {}
+    for key in found:
+        newest[key.key.alg] = max(key.active_from, newest.get(key.key.alg, key.active_from))
+    for alg, since in sorted(newest.items()):
+        ends = since + CERTIFICATE_DAYS
+        if ends - now < _SOON:
+            what = f"The certificate of the {alg} key (.cer) ends on {ends.date()}."
+            yield look(
+                "key-certificate-ends", what, "If the record was given the file: make new keys, and hand over the new one within a day."
+            )
 
 
 async def published(outside: Outside, origin: str, connection: Connection, found: tuple[ConnectionKey, ...]) -> AsyncIterator[Finding]:

@@ -29,6 +29,11 @@ _CAUSES: dict[Why, Finding] = {
         "Check the port, and whether the record's web server is running.",
     ),
     Why.SILENT: stops("reach-silent", "Nobody answered in time.", "A firewall may be in between: allow this machine to call the record."),
+    Why.NO_ROUTE: stops(
+        "reach-no-route",
+        "This machine knows no way to the network of the record.",
+        "Check this machine's network: IPv6 perhaps, or a VPN to the hospital that is down.",
+    ),
     Why.HUNG_UP: stops(
         "reach-hung-up",
         "The machine hung up before a safe connection stood.",

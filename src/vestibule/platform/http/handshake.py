@@ -6,6 +6,7 @@ For the doctor, who must name what a request would only stumble over.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from typing import Any
 from vestibule.platform.http.guard import Policy, classify, judge
 from vestibule.platform.http.resolver import Lookup, guarded_socket
 from vestibule.platform.http.target import Target
+
+_CONNECT_SECONDS = 2.0
+_MOST_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Why(StrEnum):
     REFUSED = "refused"
     SILENT = "silent"
     HUNG_UP = "hung-up"
+    NO_ROUTE = "no-route"
     EXPIRED = "expired"
     NOT_YET = "not-yet"
     OTHER_HOST = "other-host"
@@ -52,19 +57,17 @@ class Why(StrEnum):
 
 # OpenSSL's verification results (X509_V_ERR_*).
 _CERTIFICATE = {9: Why.NOT_YET, 10: Why.EXPIRED, 62: Why.OTHER_HOST, 64: Why.OTHER_HOST}
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 async def shake(target: Target, policy: Policy, lookup: Lookup, trust: ssl.SSLContext) -> Handshake:
-    """Connect to the first address of `target`, all of which are judged first; raises what the network and the guard raise."""
+    """Connect to the first address of `target` that answers; all are judged first. Raises what the network and the guard raise."""
     addresses = await addresses_of(target, lookup)
     for address in addresses:
         judge(address, policy)
-    family = socket.AF_INET6 if ":" in addresses[0] else socket.AF_INET
-    where = (addresses[0], target.port)
-    made = guarded_socket(policy)((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", where))
+    made = await _connected(addresses, target.port, policy)
+    secure: dict[str, Any] = {"ssl": trust, "server_hostname": target.host} if target.scheme == "https" else {}
     try:
-        await asyncio.get_running_loop().sock_connect(made, where)
-        secure: dict[str, Any] = {"ssl": trust, "server_hostname": target.host} if target.scheme == "https" else {}
         _, writer = await asyncio.open_connection(sock=made, **secure)
     except BaseException:
         made.close()
@@ -75,6 +78,26 @@ async def shake(target: Target, policy: Policy, lookup: Lookup, trust: ssl.SSLCo
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def _connected(addresses: Sequence[str], port: int, policy: Policy) -> socket.socket:
+    """A socket to the first address that takes us; the last one's failure when none does."""
+    failure: OSError = socket.gaierror("the name has no address")
+    for address in addresses[:_MOST_ADDRESSES]:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        made = guarded_socket(policy)((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)))
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asyncio.get_running_loop().sock_connect(made, (address, port))
+        except OSError as error:  # a TimeoutError is one
+            made.close()
+            failure = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise failure
 
 
 async def addresses_of(target: Target, lookup: Lookup) -> Sequence[str]:
@@ -121,4 +144,6 @@ def _one(error: BaseException) -> Why | None:
         return Why.REFUSED
     if isinstance(error, ConnectionError):
         return Why.HUNG_UP
+    if isinstance(error, OSError) and error.errno in _NO_ROUTE:
+        return Why.NO_ROUTE
     return Why.SILENT if isinstance(error, TimeoutError) else None
