@@ -150,11 +150,19 @@ async def keep_alive(principal: Principal, db: Database, identity: Identity) -> 
 
 @get("/s/{sid:uuid}/organisations-switch", access=Access.staff())
 async def other_organisations(
-    request: Request[Any, Any, Any], principal: Principal, sign_ins: SignIns, search: str = "", after: str = ""
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    sign_ins: SignIns,
+    db: Database,
+    tenancy: Tenancy,
+    search: str = "",
+    after: str = "",
 ) -> Response[Any]:
     """The organisations of who is signed in."""
     mine = await sign_ins.elsewhere(principal, search=search, after=after)
-    return page(request, "identity/switch.html", mine=mine, search=search, after=after, present=principal.tenant)
+    async with db.tenant(principal.tenant) as tx:
+        brand = (await tenancy.tenant(tx)).name
+    return page(request, "identity/switch.html", mine=mine, search=search, after=after, present=principal.tenant, brand=brand)
 
 
 @post("/s/{sid:uuid}/organisations-switch", access=Access.staff(), status_code=303)

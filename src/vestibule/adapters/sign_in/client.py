@@ -16,6 +16,8 @@ from vestibule.protocols.smart import IdClaims, fetch_jwks, verify_id_token
 
 _KEEP_DISCOVERY: Final = 300.0  # seconds
 _TIMEOUT: Final = 10.0
+_BUSY: Final = frozenset({"temporarily_unavailable", "server_error"})  # RFC 6749 4.1.2.1
+_LATER: Final = "The sign-in service does not answer at the moment. Please try again in a moment."
 
 
 class OpenIdClient:
@@ -56,6 +58,8 @@ class OpenIdClient:
             NotAllowed: callback-issuer: somebody else answered (RFC 9207); the code then goes to nobody.
         """
         check_issuer(returned, issuer=issuer, required=server.iss_in_callback)
+        if returned.error in _BUSY:
+            raise OutsideFailed("sign-in-unavailable", _LATER, phase="sign-in.authorize")
         if returned.error or not returned.code:
             raise NotAllowed("sign-in-declined", "The sign-in was cancelled, or not allowed.", phase="sign-in.authorize")
         steps = exchange_code(
