@@ -35,6 +35,7 @@ from vestibule.tenancy.model import Connection, Version, VersionState
 CALLBACK: Final = "/setup/callback"
 LIFETIME: Final = timedelta(minutes=10)
 PROOF_HOLDS: Final = timedelta(minutes=60)
+UNFINISHED: Final = "ehr-sign-in-unfinished"  # left for the EHR and has not come back: it may have shown an error page of its own
 _KEEP: Final = timedelta(days=30)
 _PHASE: Final = "approval.ehr-sign-in"
 _PATIENTS: Final = frozenset({"Patient", "RelatedPerson"})
@@ -205,7 +206,7 @@ class EhrSignIns:
         if row is None:
             return Standing()
         if row["proved_at"] is None:
-            return Standing(code=row["code"])
+            return Standing(code=row["code"] or UNFINISHED)
         fresh = row["proved_at"] > self._clock.now() - PROOF_HOLDS and row["session_id"] == who.session and row["spent_at"] is None
         return Standing(row["proved_at"]) if fresh else Standing()
 

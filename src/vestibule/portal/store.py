@@ -79,11 +79,11 @@ class PortalStore:
         )
 
     async def latest(self, tenant: TenantId, tx: Tx, connection: ConnectionId, member: MemberId, revision: int) -> Row | None:
-        """The newest finished sign-in of somebody at one revision of a connection."""
+        """What counts of somebody's sign-ins at one revision of a connection: a proof that is still good for something, else the newest."""
         return await tx.fetchrow(
             "select session_id, version, used_at, proved_at, spent_at, code from ehr_sign_ins "
-            "where tenant_id = $1 and connection_id = $2 and member_id = $3 and revision = $4 and (proved_at is not null or code <> '') "
-            "order by started_at desc limit 1",
+            "where tenant_id = $1 and connection_id = $2 and member_id = $3 and revision = $4 "
+            "order by (proved_at is not null and spent_at is null) desc, started_at desc limit 1",
             tenant,
             connection,
             member,

@@ -135,8 +135,14 @@ class Trouble:
     remedy: str
 
 
-def trouble(code: str) -> Trouble:
-    """What a code of a failed sign-in means to an approver."""
+def troubles(code: str) -> list[Trouble]:
+    """What may have gone wrong at a sign-in, by the code it left; somebody who has not come back has seen the EHR's own error page."""
+    if code == "ehr-sign-in-unfinished":
+        return [_trouble("ehr-sign-in-oauth2"), _trouble("ehr-sign-in-denied")]
+    return [_trouble(code)] if code else []
+
+
+def _trouble(code: str) -> Trouble:
     what, cause, remedy = _oauth2() if code in _OAUTH2 else _troubles().get(code) or _generic(code)
     return Trouble(code, what, cause, remedy)
 

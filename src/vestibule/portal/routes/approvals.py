@@ -20,7 +20,7 @@ from vestibule.platform.web.access import Access
 from vestibule.platform.web.cookies import Cookie, parse, set_cookie
 from vestibule.platform.web.pages import see_other
 from vestibule.portal import words
-from vestibule.portal.ehr_sign_in import CALLBACK, EhrSignIns, Standing, browser_cookie
+from vestibule.portal.ehr_sign_in import CALLBACK, UNFINISHED, EhrSignIns, Standing, browser_cookie
 from vestibule.portal.pages import APPROVERS, BAD, DECIDERS, AnyRequest, AnyResponse, me, sentences, show
 from vestibule.portal.people import names_of, told
 from vestibule.portal.reports import Reports
@@ -183,7 +183,8 @@ async def _facts(
         "mine": mine,
         "second_needed": organisation.two_persons and wrote,
         "standing": standing,
-        "trouble": words.trouble(standing.code) if standing.code else None,
+        "troubles": words.troubles(standing.code),
+        "unfinished": standing.code == UNFINISHED,
     }
 
 
