@@ -528,3 +528,16 @@ async def test_a_failed_act_leaves_nothing_behind(db: Database, tenant: TenantId
     async with db.tenant(tenant) as tx:
         assert await office.approvals.newest(tx, asked.connection) == asked
     assert await office.tenancy.whose_iss(db, ISS) == []
+
+
+async def test_another_regions_cell_hears_only_of_what_is_in_force(
+    db: Database, tenant: TenantId, office: Office, approver: MemberId
+) -> None:
+    async def told() -> list[TenantId]:
+        return [row[0] for row in await db.ask("select whose_iss_hash(name_hash($1))", ISS)]
+
+    asked = await awaiting(db, tenant, office, approver)
+    assert await told() == []
+    async with db.tenant(tenant) as tx:
+        await office.approve(tx, asked, approver)
+    assert await told() == [tenant]
