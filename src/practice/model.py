@@ -111,11 +111,12 @@ class Appointment(Struct, kw_only=True):
 
 
 class ClientApp(Struct, kw_only=True):
-    """A registered client: who it is, how it proves that, where it may be sent back to, and what it may ask for."""
+    """A registered client: who it is, how it proves that (`auth_as` in the analyst's word), where it goes back to, what it may ask for."""
 
     client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._\-]{1,100}$")]
     name: Name = "Client app"
     auth: ClientAuth = "private_key_jwt"
+    auth_as: Short = ""
     secret: Short = ""
     jwks_url: Url = ""
     redirect_uris: list[Url] = field(default_factory=list)

@@ -106,7 +106,7 @@ def check_app(said: dict[str, Any]) -> dict[str, Any]:
     auth = AUTHS.get(said.get("auth", "private_key_jwt").lower())
     if auth is None:
         raise BadRecord(f"Client authentication: {said['auth'][:40]!r} is not one of {', '.join(AUTHS)}.")
-    return {**said, "auth": auth}
+    return {**said, "auth": auth, "auth_as": said.get("auth", auth)}
 
 
 def with_secret(book: Book, said: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +159,8 @@ _LAUNCH_LABELS = {
     "context tokens": "context",
     "context token": "context",
     "context": "context",
+    "redirect uris": "",  # some vendors' records show them beside the launch; they count in the registration
+    "scopes": "",
 }
 _APP_LABELS = {
     "client id": "client_id",
@@ -250,10 +252,10 @@ def read_out(book: Book, fhir: str) -> str:
     for kind, (title, _) in KINDS.items():
         record = held(book, kind)
         if record is not None:
-            lines += ["", f"[{title}]", *_launch_lines(record)]
+            lines += ["", f"[{title}]", *_launch_lines(record), *_beside(book, record)]
     for app in book.apps:
         title = app.name if app.name.lower().startswith(_APP) else f"App registration: {app.name}"
-        lines += ["", f"[{title}]", *_app_lines(app)]
+        lines += ["", f"[{title}]", *_app_lines(app, fhir)]
     return "\n".join(lines) + "\n"
 
 
@@ -268,11 +270,19 @@ def _launch_lines(record: LaunchRecord) -> list[str]:
     ]
 
 
-def _app_lines(app: ClientApp) -> list[str]:
-    lines = [f"Client ID: {app.client_id}", f"Redirect URIs: {' '.join(app.redirect_uris)}", f"Client authentication: {app.auth}"]
-    if app.jwks_url:
-        lines.append(f"JWKS URL: {app.jwks_url}")
-    return [*lines, f"Scopes: {app.scopes}"]
+def _beside(book: Book, record: LaunchRecord) -> list[str]:
+    """Where records are not Epic's, the app's own lines stand with its launch."""
+    app = book.app(record.client_id) if book.settings.vendor != "epic" else None
+    return [f"Redirect URIs: {' '.join(app.redirect_uris)}", f"Scopes: {app.scopes}"] if app else []
+
+
+def _app_lines(app: ClientApp, fhir: str) -> list[str]:
+    lines = [f"Client ID: {app.client_id}", f"Redirect URIs: {' '.join(app.redirect_uris)}"]
+    lines.append(f"Client authentication: {app.auth_as or app.auth}")
+    if app.auth == "private_key_jwt":
+        lines += [f"JWKS URL: {app.jwks_url}", "Signing algorithms: ES384 RS384 ES256"]
+    behind = all(scope.startswith("system/") for scope in app.scopes.split())
+    return [*lines, f"Grant: {'client_credentials' if behind else 'authorization_code'}", f"Scopes: {app.scopes}", f"FHIR base URL: {fhir}"]
 
 
 def held(book: Book, kind: str) -> LaunchRecord | None:

@@ -154,6 +154,7 @@ def test_what_is_read_out_can_be_pasted_back() -> None:
         "client_id": "app",
         "redirect_uris": ["https://a.example/back"],
         "auth": "private_key_jwt",
+        "auth_as": "private_key_jwt",
         "jwks_url": "https://a.example/k",
         "scopes": book.apps[0].scopes,
     }
