@@ -83,7 +83,7 @@ async def audit_csv(
 ) -> Stream:
     """The same list, all of it, as CSV. Taking it is noted."""
     wanted = await _taken(request, principal, actor, db, auditing, tenancy, "csv")
-    return _file(auditing.as_csv(principal.tenant, wanted), "text/csv; charset=utf-8", "audit.csv")
+    return _file(auditing.as_csv(principal.tenant, wanted), "text/csv", "audit.csv")
 
 
 @get("/s/{sid:uuid}/audit.ndjson", access=_READERS)

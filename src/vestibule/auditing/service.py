@@ -22,6 +22,7 @@ from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.service import bound
 
 _PORTION: Final = 500
+_BEYOND: Final = 2**63  # what PostgreSQL counts to
 _MOST_NAMED: Final = 10  # people of one name that a search looks for
 
 
@@ -49,7 +50,7 @@ class Auditing:
         Raises:
             NotFound: `audit-entry-not-found`.
         """
-        found = await self._store.one(bound(tx), tx, seq)
+        found = await self._store.one(bound(tx), tx, seq) if 0 < seq < _BEYOND else None
         if found is None:
             raise NotFound("audit-entry-not-found", "There is no such entry in this audit.", phase="audit.read")
         return found
@@ -110,4 +111,4 @@ def _place(after: str) -> Place | None:
         place = datetime.fromisoformat(keys[0]), int(keys[1])
     except ValueError:
         return None
-    return place if place[0].tzinfo is not None and 0 < place[1] < 2**63 else None
+    return place if place[0].tzinfo is not None and 0 < place[1] < _BEYOND else None
