@@ -40,7 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 _LOWEST_FEATURE, _ADAPTERS = 4, 10
 # What a feature shows to the floors above it.
-_SHOWN_TO_FEATURES = {"service", "model", "ports", "organisations", "approval", "judging", "members", "tokens"}
+_SHOWN_TO_FEATURES = {"service", "model", "ports", "organisations", "approval", "judging", "members", "tokens", "history"}
 _SHOWN_TO_ADAPTERS = {"ports", "model"}
 
 

@@ -27,6 +27,7 @@ from vestibule.kit.ids import ConnectionId, MemberId, TenantId
 from vestibule.platform.audit import Actor
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
+from vestibule.protocols.jose import certificate
 from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import Content, Version
 from vestibule.tenancy.service import ConnectionKey, Tenancy
@@ -273,6 +274,31 @@ async def rotate_keys(connection: UUID, principal: Caller, db: Database, approva
         return _keys(await approvals.rotate(tx, ConnectionId(connection), by=actor), status=201)
 
 
+@get(
+    f"{_ONE}/keys/{{kid:str}}/certificate",
+    access=Access.token(),
+    api=Operation(
+        "readCertificate",
+        "Read a key's public half as a Base64 certificate, for records that take a `.cer` file.",
+        str,
+        media="application/pkix-cert",
+    ),
+)
+async def read_certificate(
+    connection: UUID, kid: str, principal: Caller, db: Database, approvals: Approvals, tenancy: Tenancy
+) -> Response[Any]:
+    """The same file as in the portal."""
+    one = ConnectionId(connection)
+    async with db.tenant(principal.tenant) as tx:
+        content = (await approvals.newest(tx, one)).content
+        keys = await tenancy.signing_keys(tx, one)
+    found = next((key for key in keys if key.key.kid == kid), None)
+    if found is None:
+        raise NotFound("key-not-found", "This connection has no such key, or no longer.", phase="tenancy.keys")
+    text = certificate(found.key, name=f"Vestibule {content.environment.value} {one}"[:64], active_from=found.active_from)
+    return Response(text, media_type="application/pkix-cert")
+
+
 def _keys(keys: list[ConnectionKey], status: int = 200) -> Response[Any]:
     items = [KeyOut(kid=one.key.kid, alg=one.key.alg, active_from=one.active_from, retires_at=one.retires_at) for one in keys]
     return answer(Listing[KeyOut](items=items, next=""), status=status)
@@ -338,4 +364,5 @@ ROUTES = [
     list_versions,
     list_keys,
     rotate_keys,
+    read_certificate,
 ]

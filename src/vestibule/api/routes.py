@@ -9,11 +9,11 @@ import msgspec
 from litestar import Request, get
 from litestar.response import Response
 
-from vestibule.api import connections, organisation
+from vestibule.api import connections, looking, organisation
 from vestibule.api.describe import description
 from vestibule.platform.web.access import Access
 
-OPERATIONS = [*organisation.ROUTES, *connections.ROUTES]
+OPERATIONS = [*organisation.ROUTES, *connections.ROUTES, *looking.ROUTES]
 
 
 @cache

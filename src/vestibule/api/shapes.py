@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -10,6 +10,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from vestibule.identity.model import MemberState, StaffRole
+from vestibule.launch.history import Outcome as LaunchOutcome
+from vestibule.launch.model import LaunchKind
+from vestibule.platform.audit import Outcome
 from vestibule.tenancy.model import ClientAuth, Environment, Vendor, VersionState
 
 T = TypeVar("T")
@@ -18,7 +21,7 @@ Url = Annotated[str, Meta(max_length=2000)]
 ClientId = Annotated[str, Meta(max_length=200, pattern=r"^[\x21-\x7e]*$")]
 Minutes = Annotated[int, Meta(ge=0, le=10_080)]
 Search = Annotated[str, Meta(max_length=200)]
-Cursor = Annotated[str, Meta(max_length=2000)]
+Cursor = Annotated[str, Meta(max_length=2000, description="`next` of the page before")]
 Limit = Annotated[int, Meta(ge=1, le=200)]
 
 
@@ -34,7 +37,7 @@ class ListQuery(In):
     """Where a list begins and how much of it to give."""
 
     search: Search = ""
-    after: Annotated[str, Meta(max_length=2000, description="`next` of the page before")] = ""
+    after: Cursor = ""
     limit: Limit = 50
 
 
@@ -197,3 +200,84 @@ class MemberOut(Out):
     roles: list[StaffRole]
     state: MemberState
     signed_in_at: datetime | None
+
+
+class LaunchQuery(In):
+    """Which launches; `day` is a day in UTC."""
+
+    reference: Search = ""
+    outcome: LaunchOutcome | UnsetType = UNSET
+    code: Search = ""
+    connection: UUID | UnsetType = UNSET
+    day: date | UnsetType = UNSET
+    after: Cursor = ""
+    limit: Limit = 50
+
+
+class PhaseOut(Out):
+    """A phase of a launch: how long it took and, where it failed, its code."""
+
+    phase: str
+    ms: float | None
+    code: str
+
+
+class LaunchOut(Out):
+    """An attempt to launch. Nothing here says who the patient is; `reference` is what they could read out from the page."""
+
+    id: UUID
+    reference: str
+    connection: UUID
+    connection_name: str
+    environment: Environment
+    kind: LaunchKind
+    outcome: LaunchOutcome
+    phase: str
+    code: str
+    started_at: datetime
+    used_at: datetime | None
+    ended_at: datetime | None
+    visit: UUID | None
+    phases: list[PhaseOut]
+
+
+Moment = Annotated[str, Meta(max_length=64, extra_json_schema={"format": "date-time"})]  # read strictly by whoever asks for it
+
+
+class AuditFilter(In):
+    """Which entries: from `since` on, before `until`."""
+
+    since: Moment | UnsetType = UNSET
+    until: Moment | UnsetType = UNSET
+    action: Search = ""
+    outcome: Outcome | UnsetType = UNSET
+    actor: Search = ""
+    about: Search = ""
+    reference: Search = ""
+    search: Search = ""
+
+
+class AuditQuery(AuditFilter):
+    """The same, a page at a time."""
+
+    after: Cursor = ""
+    limit: Limit = 50
+
+
+class AuditOut(Out):
+    """An entry of the audit. `hash` covers it and all before it; docs/reference/audit.md says how."""
+
+    number: int
+    at: datetime
+    actor_kind: str
+    actor_id: str
+    session: str
+    address: str
+    reference: str
+    action: str
+    about_kind: str
+    about_id: str
+    outcome: Outcome
+    detail: dict[str, str]
+    previous: str
+    hash: str

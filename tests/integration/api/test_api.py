@@ -259,3 +259,34 @@ async def test_a_wrong_method_is_told_the_right_ones(program: Program) -> None:
     said = await program.ask("DELETE", "organisation")
     assert said.status == 405
     assert {"GET", "PATCH"} <= set(said.headers["Allow"].split(", "))
+
+
+class TestLooking:
+    async def test_every_act_of_a_program_is_in_the_audit_under_its_token(self, program: Program) -> None:
+        made = await program.ask("POST", "connections", CONNECTION)
+        entry = (await program.ask("GET", "audit?action=connection.started")).json["items"][0]
+        assert (entry["actor_kind"], entry["about_id"], entry["outcome"]) == ("token", made.json["id"], "success")
+        taken = await program.ask("GET", "audit.ndjson?action=connection.started")
+        assert taken.headers["Content-Type"].startswith("application/fhir+ndjson")
+        assert [line.startswith('{"resourceType":"AuditEvent"') for line in taken.text.splitlines()] == [True]
+        assert (await program.ask("GET", "audit?action=audit.exported")).json["items"] != []
+        assert "s3cret" not in taken.text
+
+    @pytest.mark.parametrize(
+        "query", ["since=0001-01-01T00:00:00%2B23:59", "until=9999-12-31T23:59:59-23:59", "search=%00", "reference=%00", "after=xx"]
+    )
+    async def test_the_ends_of_time_and_strange_texts_find_nothing_or_everything(self, program: Program, query: str) -> None:
+        assert (await program.ask("GET", f"audit?{query}")).status == 200
+
+    @pytest.mark.parametrize("query", ["day=9999-12-31", "day=0001-01-01", "code=%00", "outcome=joined", f"connection={uuid4()}"])
+    async def test_launches_of_no_day_are_none(self, program: Program, query: str) -> None:
+        said = await program.ask("GET", f"launches?{query}")
+        assert (said.status, said.json) == (200, {"items": [], "next": ""})
+
+    async def test_a_certificate_is_the_keys_public_half(self, program: Program) -> None:
+        where = (await program.ask("POST", "connections", CONNECTION)).headers["Location"]
+        kid = (await program.ask("GET", where + "/keys")).json["items"][0]["kid"]
+        said = await program.ask("GET", f"{where}/keys/{kid}/certificate")
+        assert (said.status, said.headers["Content-Type"]) == (200, "application/pkix-cert")
+        assert "PRIVATE" not in said.text
+        assert (await program.ask("GET", f"{where}/keys/none/certificate")).status == 404
