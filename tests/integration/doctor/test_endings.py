@@ -39,7 +39,7 @@ def speaks(record: BadRecord, path: str, version: str) -> None:
     record.instead[f"{path}/metadata"] = lambda: web.json_response(body, content_type="application/fhir+json")
 
 
-@pytest.mark.parametrize("typed", ["/interconnect/api/FHIR", "/interconnect", "/interconnect/api/FHIR/DSTU2", "/interconnect/api/fhir/R4"])
+@pytest.mark.parametrize("typed", ["/interconnect/api/FHIR", "/interconnect", "/interconnect/api/FHIR/R5", "/interconnect/api/fhir/R4"])
 async def test_the_practice_hospital_is_found_from_near_its_address(house: Doctor, hospital: Running, typed: str) -> None:
     findings, found = await house.look_at(hospital.url + typed)
     finding = told(findings, "fhir-suffix")

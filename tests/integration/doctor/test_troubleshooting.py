@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import web
 
 from practice.seed import PATIENT_CLIENT, PROVIDER_CLIENT
 from support.bad_record import CLIENT as BAD_CLIENT
@@ -67,20 +66,17 @@ def code_of(page: Page) -> str:
 
 
 class TestFhirUrlIsNotValid:
-    @pytest.mark.parametrize(
-        "typed", ["/interconnect/api/FHIR", "/interconnect/api/FHIR/DSTU2", "/interconnect", "/interconnect/api/FHIR/STU3"]
-    )
+    @pytest.mark.parametrize("typed", ["/interconnect/api/FHIR", "/interconnect", "/interconnect/api/FHIR/R4B"])
     async def test_an_ending_that_is_missing_or_wrong(self, here: World, house: Doctor, typed: str) -> None:
         findings, found = await house.look_at(here.hospital.url + typed)
         assert here.hospital.fhir in told(findings, "fhir-suffix").remedy
         assert found
         assert found.suggested == here.hospital.fhir
 
-    @pytest.mark.parametrize(("version", "code"), [("1.0.2", "fhir-dstu2"), ("3.0.2", "fhir-stu3")])
-    async def test_a_base_url_of_another_version(self, house: Doctor, bad: BadRecord, version: str, code: str) -> None:
-        bad.instead["/fhir/metadata"] = lambda: web.json_response({"resourceType": "Conformance", "fhirVersion": version})
-        findings, _ = await house.look_at(bad.fhir)
-        assert "R4" in told(findings, code).what + told(findings, code).remedy
+    @pytest.mark.parametrize(("version", "code"), [("DSTU2", "fhir-dstu2"), ("STU3", "fhir-stu3")])
+    async def test_a_base_url_of_another_version(self, here: World, house: Doctor, version: str, code: str) -> None:
+        findings, _ = await house.look_at(f"{here.hospital.url}/interconnect/api/FHIR/{version}")
+        assert here.hospital.fhir in told(findings, code).remedy
 
     async def test_an_address_of_something_else(self, here: World, house: Doctor) -> None:
         findings, _ = await house.look_at(here.hospital.url)
@@ -99,15 +95,19 @@ class TestOauth2Error:
         assert "keys" in finding.what
         assert code_of(await here.browser().follow(here.press())) == "token-invalid-client"
 
+    async def test_an_app_that_was_registered_without_keys(self, here: World, house: Doctor) -> None:
+        here.hospital.setup(apps=[{"client_id": PATIENT_CLIENT, "jwks_url": ""}])
+        assert "patients" in told(await house.examine(here.connection), "token-invalid-client").what
+
     async def test_a_client_that_is_not_registered(self, here: World, house: Doctor) -> None:
         here.hospital.setup(remove={"apps": [PATIENT_CLIENT]}, launches=[{"key": "patient", "client_id": ""}])
         assert "patients" in told(await house.examine(here.connection), "token-invalid-client").what
 
-    async def test_oauth_that_is_not_switched_on(self, house: Doctor, bad: BadRecord) -> None:
-        bad.instead["/fhir/metadata"] = lambda: web.json_response({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
-        bad.instead["/fhir/.well-known/smart-configuration"] = lambda: web.json_response({}, status=404)
-        findings, _ = await house.look_at(bad.fhir)
+    async def test_oauth_that_is_not_switched_on(self, here: World, house: Doctor) -> None:
+        here.hospital.setup(settings={"smart_configuration": False, "oauth_uris": False})
+        findings, _ = await house.look_at(here.hospital.fhir)
         assert told(findings, "discovery-missing").level is Level.STOPS
+        assert code_of(await here.browser().ask(here.press())) == "smart-not-found"
 
     async def test_a_redirect_address_that_is_not_registered(self, here: World) -> None:
         here.hospital.setup(apps=[{"client_id": PROVIDER_CLIENT, "redirect_uris": ["https://visits.example/launch/callback"]}])
