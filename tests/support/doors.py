@@ -20,7 +20,7 @@ from vestibule.kit.ids import new_id
 from vestibule.settings import load
 
 # What the guard says: 401 for nobody known, 403 for somebody known who may not.
-UNKNOWN = frozenset({"session-over", "token-missing", "cells-token-missing"})
+UNKNOWN = frozenset({"session-over", "signed-out", "token-missing", "cells-token-missing"})
 REFUSED = frozenset({"role-not-allowed"})
 _WORDS = {"name": "Zed", "zone": "Europe/Berlin", "email": "zed@alder.test", "environment": "test", "url": "https://ehr.alder.test/x"}
 
@@ -33,6 +33,7 @@ class Door:
         who: as the guard says it in words: `session: staff (administrator)`.
         body: the handler's own idea of a body; None where it takes none.
         is_form: whether it comes as a form or as JSON.
+        numbers: the places in the path that hold a number.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Door:
     who: str
     body: Any = None
     is_form: bool = False
+    numbers: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -47,7 +49,7 @@ class Door:
 
     def address(self, sid: UUID | str, ids: Mapping[str, str]) -> str:
         """The path with something in each of its places; where nothing is known, an id that nothing has."""
-        places = {"sid": str(sid), **ids}
+        places = {"sid": str(sid), **dict.fromkeys(self.numbers, "1"), **ids}
         return re.sub(r"\{(\w+)\}", lambda place: places.get(place[1], str(new_id())), self.path)
 
     def allows(self, session: str = "", roles: frozenset[str] = frozenset(), *, token: bool = False) -> bool:
@@ -97,8 +99,9 @@ def _doors(routes: Any) -> Iterator[Door]:
                 continue
             rule = handler.opt["access"]
             body, is_form = _body(handler)
+            numbers = frozenset(part.name for part in route.path_components if getattr(part, "type", None) is int)
             for method in (m for m in methods if m != "HEAD"):
-                yield Door(method, route.path_format, rule.words, body, is_form)
+                yield Door(method, route.path_format, rule.words, body, is_form, numbers)
 
 
 def _body(handler: Any) -> tuple[Any, bool]:
@@ -141,7 +144,7 @@ def _value(name: str, kind: Any, required: bool) -> Any:
 
 async def knock(session: aiohttp.ClientSession, origin: str, door: Door, address: str, headers: Mapping[str, str]) -> Answer:
     """Ask at a door, with a body its handler can read."""
-    body, sent = None, {"Accept": "application/json", "Origin": origin, **headers}
+    body, sent = None, {"Accept": "application/json", "Origin": origin, "If-Match": '"1"', **headers}
     if door.method not in {"GET", "HEAD"}:
         values = filled(door.body)
         sent["Content-Type"] = "application/x-www-form-urlencoded" if door.is_form else "application/json"

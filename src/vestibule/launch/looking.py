@@ -61,7 +61,7 @@ async def launches_page(
     request: Request[Any, Any, Any], principal: Principal, db: Database, launches: Launches, tenancy: Tenancy
 ) -> Response[Any]:
     """The newest attempts; `?reference=`, `outcome`, `code`, `connection`, `day` narrow it, `after` goes on."""
-    asked = {name: request.query_params.get(name, "")[:_MOST].strip() for name in ("reference", "outcome", "code", "connection", "day")}
+    asked = {name: _asked(request, name) for name in ("reference", "outcome", "code", "connection", "day")}
     after = request.query_params.get("after", "")
     async with db.tenant(principal.tenant) as tx:
         found = await launches.history.listing(tx, _filter(asked), after=after, limit=_PAGE)
@@ -107,6 +107,11 @@ async def launch_page(
         seconds=duration(one.seconds),
         ours=round(sum(float(step.get("ms", 0)) for step in one.phases)),
     )
+
+
+def _asked(request: Request[Any, Any, Any], name: str) -> str:
+    """A word of the query, cut short; PostgreSQL takes no NUL."""
+    return str(request.query_params.get(name, ""))[:_MOST].replace("\x00", "").strip()
 
 
 def _filter(asked: dict[str, str]) -> Filter:

@@ -215,7 +215,8 @@ class LaunchStore:
         """Which codes there are: a walk from one to the next, however many attempts there were."""
         rows = await tx.fetch(
             "with recursive met as (select min(code) as code from launches where tenant_id = $1 and code > '' union all "
-            "select (select min(l.code) from launches l where l.tenant_id = $1 and l.code > met.code) from met where met.code is not null) "
+            "select (select min(l.code) from launches l where l.tenant_id = $1 and l.code > '' and l.code > met.code) "
+            "from met where met.code is not null) "
             "select code from met where code is not null limit 200",
             tenant,
         )

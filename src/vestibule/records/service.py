@@ -93,7 +93,7 @@ class Records:
         """The organisation's connections that are in force or about to be; of those that were removed nothing is said."""
         serving = [one for one in await self._tenancy.connections(tx) if one.serving]
         known = {one.id for one in serving}
-        waiting = [one for one in await self._tenancy.waiting(tx, apart.iss) if one not in known] if apart.iss else []
+        waiting = [one for one in await self._tenancy.waiting(tx, apart.iss) if one not in known] if apart.iss.isprintable() else []
         return serving + [await self._tenancy.connection(tx, one) for one in waiting]
 
     async def _once(self, tx: Tx, apart: Apart, connection: Connection) -> None:

@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from support.approving import Office, content
 from support.launching import World
 from vestibule.errors import NotFound
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.launch.history import Attempted, Filter, Outcome, spoken
+from vestibule.platform.audit import SYSTEM
 from vestibule.tenancy.model import Connection, Environment
 
 
@@ -91,6 +93,18 @@ async def test_an_address_that_several_organisations_share_is_told_to_each(here:
     _, reference = await press(here, iss=here.connection.iss, launch="a")
     for tenant in (here.tenant, neighbour):
         assert [one.code for one in await found(here, Filter(reference=reference), tenant)] == ["launch-ambiguous"]
+
+
+async def test_a_press_before_approval_is_found_under_the_connection_that_waits(here: World) -> None:
+    waiting = "https://waiting.example/api/FHIR/R4"
+    approvals = Office().approvals
+    async with here.db.tenant(here.tenant) as tx:
+        version = await approvals.start(tx, content(iss=waiting), by=SYSTEM)
+    for more in ({}, {"connection": str(version.connection)}):
+        status, reference = await press(here, iss=waiting, launch="a", **more)
+        assert status == 409
+        [one] = await found(here, Filter(reference=reference))
+        assert (one.code, one.connection) == ("launch-not-approved", version.connection)
 
 
 async def test_who_cannot_be_named_leaves_nothing_behind(here: World) -> None:

@@ -168,6 +168,8 @@ async def test_a_launch_address_is_held_against_ones_own_connections(here: House
         f"{base}?iss={quote('https://draft.example/api/FHIR/R4')}&launch=x&connection={waiting}": "This connection is not approved",
         f"{base}?iss={quote(theirs.iss)}&launch=x": "No connection of your organisation has the FHIR base URL",
         f"{base}?iss={iss}&launch=x&connection={theirs.id}": "names no connection of your organisation",
+        f"{base}?iss=https%3A%2F%2Fx%00&launch=%00": "No connection of your organisation has the FHIR base URL",
+        f"{base}?iss=%ED%A0%80&launch=x": "No connection of your organisation has the FHIR base URL",
     }
     for address, words in cases.items():
         assert words in await explained(who, address), address

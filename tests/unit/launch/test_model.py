@@ -62,6 +62,20 @@ def test_context_by_the_names_of_the_profile(sent: dict[str, str], kept: str) ->
     assert read_context(TokenAnswer("t", context=sent), names_of(connection())).csn == kept
 
 
+@pytest.mark.parametrize(
+    ("sent", "csn", "conference"),
+    [
+        ({"sessionId": "C9", "conferenceId": "C9"}, "", "C9"),  # the record of a group visit
+        ({"sessionId": "1853", "conferenceId": "C9"}, "1853", "C9"),
+        ({"sessionId": "1853"}, "1853", ""),
+        ({}, "", ""),
+    ],
+)
+def test_a_group_visits_conference_in_the_csns_place_is_no_csn(sent: dict[str, str], csn: str, conference: str) -> None:
+    found = read_context(TokenAnswer("t", context=sent), names_of(connection()))
+    assert (found.csn, found.conference) == (csn, conference)
+
+
 def test_a_connection_may_call_things_otherwise() -> None:
     names = names_of(connection(launch={"csn": "visit", "conference": "sessionId", "csn_suffix": 5, "nonsense": "x"}))
     assert names == Names("visit", "sessionId", "departmentId", "userId", ".7.3.698084.8")
