@@ -24,9 +24,9 @@ class TenancyRegister:
             serving = [one for one in await self.tenancy.connections(tx) if one.serving and one.id != connection.id]
             known = {connection.id, *(one.id for one in serving)}
             drafts = [one for one in await self.tenancy.waiting(tx, connection.iss) if one not in known]
-        others = [one for one in await self.tenancy.whose_iss(self.db, connection.iss) if one.tenant != connection.tenant]
+        others = set(await self.tenancy.tenants_of_iss(self.db, connection.iss)) - {connection.tenant}
         neighbours = [Neighbour(one.name, one.environment, one.iss, own=True) for one in serving]
         neighbours += [Neighbour("that is being set up", "not in force yet", connection.iss, own=True) for _ in drafts[:1]]
         # Nothing of another organisation is shown but that it is there.
-        neighbours += [Neighbour("", "", one.iss, own=False) for one in others[:1]]
+        neighbours += [Neighbour("", "", connection.iss, own=False)] if others else []
         return Kept(tuple(keys), tuple(neighbours))

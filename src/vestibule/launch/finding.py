@@ -14,6 +14,7 @@ from vestibule.tenancy.model import Connection, Environment
 from vestibule.tenancy.service import CHANNEL, Tenancy
 
 _KEEP: Final = 5.0  # seconds
+_MOST_CONCERNED: Final = 20  # organisations of one shared record that hear of a launch which belongs to none of them
 _START: Final = "launch.start"
 
 
@@ -36,7 +37,7 @@ class Finder:
         self._db = db
         self._clock = clock
         self._tenancy = tenancy
-        self._kept: dict[str, tuple[list[Connection], float]] = {}
+        self._kept: dict[tuple[str, ConnectionId | None], tuple[Connection, float]] = {}
         self._heard = 0
 
     def listen(self, channel: Channel) -> None:
@@ -54,26 +55,24 @@ class Finder:
         Raises:
             NotFound: launch-unknown-iss. Conflict: launch-not-approved, launch-wrong-environment, launch-ambiguous.
         """
-        found = await self._serving(asked.iss)
-        if asked.connection is not None:
-            named = next((one for one in found if one.id == asked.connection), None)
-            if named is None:
-                raise await self._misnamed(asked, asked.connection, found)
-            return named
-        if not found:
-            raise await self._unknown(asked.iss)
-        if len(found) > 1:
-            raise Conflict(
-                "launch-ambiguous", "Several organisations share this record; the launch address must name the connection.", phase=_START
-            )
-        return found[0]
+        key = (asked.iss, asked.connection)
+        kept, until = self._kept.get(key, (None, 0.0))
+        if kept is not None and self._clock.monotonic() < until:
+            return kept
+        heard, found = self._heard, await self._look(asked)
+        if heard == self._heard:  # not what changed while we looked; and what strangers make up is refused, so never kept
+            self._kept[key] = (found, self._clock.monotonic() + _KEEP)
+        return found
 
     async def concerned(self, asked: Pressed) -> dict[TenantId, ConnectionId]:
         """Whose analyst may look for a launch that belongs to no one connection: one connection of each organisation.
 
         The one that the address names, those in force that have the FHIR base URL, and those that are about to have it.
         """
-        found = {one.tenant: one.id for one in reversed(await self._serving(asked.iss))}
+        found: dict[TenantId, ConnectionId] = {}
+        for tenant in (await self._tenancy.tenants_of_iss(self._db, asked.iss))[:_MOST_CONCERNED]:
+            one = await self._of(tenant, asked.iss)
+            found |= {tenant: one.id} if one else {}
         for tenant in await self._tenancy.whose_waiting(self._db, asked.iss):
             if tenant not in found:
                 async with self._db.tenant(tenant) as tx:
@@ -82,15 +81,26 @@ class Finder:
         named = await self._tenancy.anyones_connection(self._db, asked.connection) if asked.connection else None
         return found | ({named.tenant: named.id} if named else {})
 
-    async def _serving(self, iss: str) -> list[Connection]:
-        found, until = self._kept.get(iss, ([], 0.0))
-        if self._clock.monotonic() < until:
-            return found
-        heard = self._heard
-        found = await self._tenancy.whose_iss(self._db, iss)
-        if found and heard == self._heard:  # what strangers make up is not remembered, nor what changed while we looked
-            self._kept[iss] = (found, self._clock.monotonic() + _KEEP)
+    async def _look(self, asked: Pressed) -> Connection:
+        """A record that many organisations share is as quickly found as any: only the one connection is read."""
+        if asked.connection is not None:
+            named = await self._tenancy.anyones_connection(self._db, asked.connection)
+            if named is None or named.iss != asked.iss or not named.serving:
+                raise await self._misnamed(asked, named)
+            return named
+        tenants = await self._tenancy.tenants_of_iss(self._db, asked.iss)
+        if len(tenants) > 1:
+            raise Conflict(
+                "launch-ambiguous", "Several organisations share this record; the launch address must name the connection.", phase=_START
+            )
+        found = await self._of(tenants[0], asked.iss) if tenants else None
+        if found is None:
+            raise await self._unknown(asked.iss)
         return found
+
+    async def _of(self, tenant: TenantId, iss: str) -> Connection | None:
+        async with self._db.tenant(tenant) as tx:
+            return await self._tenancy.connection_by_iss(tx, iss)
 
     async def _unknown(self, iss: str) -> VestibuleError:
         if await self._tenancy.whose_waiting(self._db, iss):
@@ -99,15 +109,15 @@ class Finder:
             "launch-unknown-iss", "This record is not connected here. Please tell your support team the reference below.", phase=_START
         )
 
-    async def _misnamed(self, asked: Pressed, connection: ConnectionId, found: list[Connection]) -> VestibuleError:
+    async def _misnamed(self, asked: Pressed, named: Connection | None) -> VestibuleError:
         """Why the connection that the address names is not the record the button was pressed in."""
-        named = await self._tenancy.anyones_connection(self._db, connection)
-        if named is not None and not named.serving and named.iss == asked.iss:
+        if named is not None and named.iss == asked.iss:
             return not_approved()
-        if not found:
+        tenants = await self._tenancy.tenants_of_iss(self._db, asked.iss)
+        if not tenants:
             return await self._unknown(asked.iss)
-        pressed = next((one.environment for one in found if named is not None and one.tenant == named.tenant), found[0].environment)
-        return _wrong_environment(pressed, named.environment if named is not None else pressed)
+        pressed = await self._of(named.tenant if named is not None and named.tenant in tenants else tenants[0], asked.iss)
+        return _wrong_environment(pressed, named)
 
 
 def not_approved(phase: str = _START) -> Conflict:
@@ -119,12 +129,12 @@ def not_approved(phase: str = _START) -> Conflict:
     )
 
 
-def _wrong_environment(pressed: Environment, named: Environment) -> Conflict:
+def _wrong_environment(pressed: Connection | None, named: Connection | None) -> Conflict:
     """The sentence that names the mistake."""
     code = "launch-wrong-environment"
-    if pressed == named:
+    if pressed is None or named is None or pressed.environment == named.environment:
         return Conflict(code, "The launch address of this button names another connection than the record it was pressed in.", phase=_START)
-    if pressed is Environment.TEST:
+    if pressed.environment is Environment.TEST:
         return Conflict(
             code,
             "This button was pressed in the test environment of the record, but its launch address belongs to production.",

@@ -124,9 +124,12 @@ class Approvals(Versions):
         """New keys for what the connection signs with: published at once, signing a day later, the old ones published a day longer.
 
         Raises:
-            NotFound: no-such-thing.
+            Conflict: keys-rotating. NotFound: no-such-thing.
         """
+        await self._store.lock(bound(tx), tx)
         await self._head(tx, connection)
+        if any(key.active_from > self._clock.now() for key in await self._tenancy.signing_keys(tx, connection)):
+            raise Conflict("keys-rotating", "New keys are on their way already. Wait until they sign.", phase="tenancy.keys")
         made = await self._tenancy.rotate_keys(tx, connection, ("ES384", "RS384"))
         for key in made:
             self._audit.note(tx, "key.made", by=by, about=("connection", connection), detail={"kid": key.key.kid, "alg": key.key.alg})

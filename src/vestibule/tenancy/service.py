@@ -125,12 +125,15 @@ class Tenancy:
 
     async def whose_iss(self, db: Database, iss: str) -> list[Connection]:
         """Every serving connection, of any tenant, whose FHIR base URL is exactly `iss`: no prefix, no case folding, no trailing slash."""
-        tenants = await self._store.whose_iss(db, iss)
         serving = []
-        for tenant in tenants:
+        for tenant in await self.tenants_of_iss(db, iss):
             async with db.tenant(tenant) as tx:
                 serving.append(await self.connection_by_iss(tx, iss))
         return [connection for connection in serving if connection]
+
+    async def tenants_of_iss(self, db: Database, iss: str) -> list[TenantId]:
+        """The organisations that have a serving connection to exactly this FHIR base URL; each has one."""
+        return await self._store.whose_iss(db, iss)
 
     async def whose_waiting(self, db: Database, iss: str) -> list[TenantId]:
         """The organisations that are about to connect exactly this FHIR base URL, or have."""
@@ -157,7 +160,7 @@ class Tenancy:
             return None
         async with db.tenant(tenant) as tx:
             pair = await self._store.connection(tenant, tx, connection)
-        return pair[0] if pair and (pair[0].serving or not pair[0].version) else None
+        return self._opened(pair) if pair and (pair[0].serving or not pair[0].version) else None
 
     async def signing_keys(self, tx: Tx, connection: ConnectionId) -> list[ConnectionKey]:
         """Every key to publish, newest first; those with `active_from` in the future do not sign yet."""

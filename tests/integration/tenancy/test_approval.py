@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -11,10 +12,12 @@ import pytest
 
 from support.approving import ISS, Office, content, person
 from vestibule.errors import Conflict, InvalidFields, NotAllowed, NotFound, VestibuleError
+from vestibule.kit.clock import FrozenClock
 from vestibule.kit.ids import ConnectionId, MemberId, TenantId, new_id
 from vestibule.platform.audit import SYSTEM
 from vestibule.platform.db import Database
 from vestibule.tenancy.model import Change, ClientAuth, Environment, Vendor, Version, VersionState
+from vestibule.tenancy.service import PUBLISH_FIRST
 
 SECRET = "canary-client-secret"
 
@@ -541,3 +544,28 @@ async def test_another_regions_cell_hears_only_of_what_is_in_force(
     async with db.tenant(tenant) as tx:
         await office.approve(tx, asked, approver)
     assert await told() == [tenant]
+
+
+async def test_keys_are_renewed_once_a_day_at_most(db: Database, tenant: TenantId, approver: MemberId, owner: asyncpg.Connection) -> None:
+    clock = FrozenClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+    office = Office(clock=clock)
+    async with db.tenant(tenant) as tx:
+        draft = await office.approvals.start(tx, content(), by=SYSTEM)
+        made = await office.approvals.rotate(tx, draft.connection, by=SYSTEM)
+        assert {key.key.alg for key in made} == {"ES384", "RS384"}
+        assert await code_of(office.approvals.rotate(tx, draft.connection, by=SYSTEM)) == "keys-rotating"
+        clock.advance(PUBLISH_FIRST.total_seconds())
+        assert (await office.tenancy.signing_key(tx, draft.connection)).kid in {key.key.kid for key in made}
+        await office.approvals.rotate(tx, draft.connection, by=SYSTEM)
+    noted = [row["action"] for row in await owner.fetch("select action from audit_entries order by seq")]
+    assert noted.count("key.made") == 6
+
+
+async def test_a_rejection_needs_the_role_too(db: Database, tenant: TenantId, office: Office, approver: MemberId) -> None:
+    asked = await awaiting(db, tenant, office, approver)
+    office.approvers.clear()
+    async with db.tenant(tenant) as tx:
+        work = office.approvals.reject(
+            tx, asked.connection, version=asked.number, revision=asked.revision, reason="No.", by=SYSTEM, member=approver
+        )
+        assert await code_of(work) == "approver-wrong-person"
