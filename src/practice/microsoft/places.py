@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from practice.microsoft.errors import Refusal
 from practice.model import PERSONAL, Account, Book, SignInApp
@@ -117,4 +117,4 @@ def _stranger(book: Book, where: Place, app: SignInApp, account: Account) -> Ref
 
 def object_id(account: Account, tid: str) -> str:
     """A person's object id in a directory: at home their own, as a guest another one."""
-    return account.oid if tid == account.tid else str(uuid5(UUID(int=uuid5(UUID(int=0), tid).int), account.oid))
+    return account.oid if tid == account.tid else str(uuid5(uuid5(NAMESPACE_URL, tid), account.oid))

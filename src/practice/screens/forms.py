@@ -11,7 +11,7 @@ from aiohttp import web
 
 from practice import setup
 from practice.hospital import Hospital, hospital
-from practice.model import Book, Fault
+from practice.model import PERSONAL, Audience, Book, Fault
 from practice.records import KINDS
 from practice.screens.pages import missing, page
 from practice.screens.views import STATES, rows
@@ -39,6 +39,10 @@ def _fixed(*pairs: tuple[str, str]) -> Options:
 
 def _clients(book: Book) -> list[tuple[str, str]]:
     return [(a.client_id, a.name) for a in book.apps]
+
+
+def _directories(book: Book) -> list[tuple[str, str]]:
+    return [(d.tid, d.name) for d in book.directories]
 
 
 FORMS: dict[str, tuple[str, list[Field]]] = {
@@ -153,6 +157,39 @@ FORMS: dict[str, tuple[str, list[Field]]] = {
         ],
     ),
 }
+FORMS["sign_in_apps"] = (
+    "App of the Microsoft-like sign-in",
+    [
+        Field("client_id", "Client id", hint="Left empty, one is made", fixed=True),
+        Field("name", "Name"),
+        Field("secret", "Secret"),
+        Field("redirect_uris", "Redirect URIs", "lines", hint="One on each line, matched exactly"),
+        Field("audience", "Who may sign in", "choice", options=_fixed(*((word, word) for word in get_args(Audience)))),
+        Field(
+            "home", "Its own directory", "choice", options=lambda book: [("", "the first"), *((d.tid, d.name) for d in book.directories)]
+        ),
+        Field("tenants", "Directories that agreed to it", "lines", hint="Tenant ids, one on each line; none means all did"),
+        Field("pkce", "PKCE is required", "tick"),
+        Field("secret_expired", "Its secret has expired", "tick", off=True),
+    ],
+)
+FORMS["people_accounts"] = (
+    "Account of the Microsoft-like sign-in",
+    [
+        Field("name", "Name"),
+        Field("user_name", "User name", hint="Like rosa.okafor@alder.example; unique"),
+        Field("email", "E-mail", hint="What the directory says; it proves nothing"),
+        Field("job", "Job"),
+        Field(
+            "tid",
+            "Directory",
+            "choice",
+            options=lambda book: [*((d.tid, d.name) for d in book.directories), (PERSONAL, "personal account")],
+        ),
+        Field("guest_in", "Guest in", "lines", hint="Tenant ids, one on each line"),
+        Field("enabled", "May sign in", "tick"),
+    ],
+)
 FORMS["manners"] = (
     "What the record says of itself",
     [
@@ -185,7 +222,7 @@ FORMS["manners"] = (
     ],
 )
 SINGLE = {"settings", "manners"}  # forms over the one thing that is no list
-KEYS = {"apps": "client_id", "launches": "key"}
+KEYS = {"apps": "client_id", "launches": "key", "sign_in_apps": "client_id", "people_accounts": "oid"}
 
 
 def _entry(book: Book, name: str, key: str) -> Any:
@@ -287,7 +324,7 @@ def _list_of(name: str) -> str:
     """The page that a form was opened from."""
     if name == "manners":
         return "/desk/trouble"
-    return "/desk/setup" if name in {"apps", "launches", "settings"} else "/desk/people"
+    return "/desk/setup" if name in {"apps", "launches", "settings", "sign_in_apps", "people_accounts"} else "/desk/people"
 
 
 def _change(name: str, key: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -314,6 +351,7 @@ async def configuration(request: web.Request) -> web.StreamResponse:
         ("Issuer", house.at.issuer),
         ("JWKS", house.at.jwks),
         ("Status call", house.at.status),
+        ("Microsoft-like sign-in", f"{house.at.microsoft}/organizations"),
     ]
     return page(request, "setup.html", book=house.book, addresses=addresses, done=request.query.get("done", ""))
 

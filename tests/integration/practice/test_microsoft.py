@@ -334,3 +334,14 @@ async def test_the_ledger_says_who_signed_in_where(client: Client, hospital: Run
     lines = [(e["endpoint"], e["outcome"]) for e in hospital.ledger("microsoft")]
     assert lines == [("authorize", "ok"), ("pick", "ok"), ("token", "ok"), ("keys", "ok")]
     assert hospital.ledger("microsoft")[2]["directory"] == ALDER
+
+
+async def test_apps_and_accounts_are_added_by_form(client: Client, hospital: Running) -> None:
+    app = {"client_id": "by-hand", "name": "By hand", "secret": "s", "redirect_uris": BACK, "audience": "AzureADMyOrg", "home": ALDER}
+    account = {"name": "New Person", "user_name": "new.person@alder.example", "tid": ALDER, "enabled": "on"}
+    for name, form in (("sign_in_apps", {**app, "pkce": "on"}), ("people_accounts", account)):
+        async with client.session.post(f"{hospital.url}/desk/edit/{name}/new", data=form, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/desk/setup?done=saved")
+    new = hospital.hospital.book.people_accounts[-1]
+    code = await client.code(ALDER, new.oid, client_id="by-hand")
+    assert (await client.token(ALDER, client_id="by-hand", client_secret="s", code=code)).status == 200
