@@ -175,7 +175,7 @@ def _smart(given: Given, kind_: LaunchKind, name: str, title: str, who: str) -> 
     fields = (
         _url_field(given, kind_),
         Field("client-id", _("Client ID"), client_id, shape=Shape.EXACT, also=("client_id",)),
-        _redirects(given),
+        _redirects(given, kind_),
         _scopes(_launch_scopes(given.connection, kind_)),
     )
     return Record(name, title, who, fields)
@@ -226,7 +226,7 @@ def _app(given: Given, kind_: LaunchKind, name: str, title: str, who: str) -> Re
         return None
     fields = (
         Field("client-id", _("Client ID"), client_id, shape=Shape.EXACT, also=("client_id",)),
-        _redirects(given),
+        _redirects(given, kind_),
         *_proof(given),
         _scopes(_launch_scopes(given.connection, kind_)),
         Field("fhir-base", _("FHIR base URL"), given.connection.iss, shape=Shape.ADDRESS, also=("iss", "FHIR endpoint", "base url")),
@@ -242,9 +242,11 @@ def _url_field(given: Given, kind_: LaunchKind) -> Field:
     return Field("launch-url", _("Launch URL"), given.launch_url(kind_), note, Shape.ADDRESS, ("URL", "launch uri", "launch address"))
 
 
-def _redirects(given: Given) -> Field:
-    value = "\n".join(given.origin + path for path in CALLBACKS)
-    note = _("Two addresses: the first brings launches home, the second the approver's sign-in.")
+def _redirects(given: Given, kind_: LaunchKind) -> Field:
+    """The approver signs in through the clinicians' app, so that one has two."""
+    paths = CALLBACKS if kind_ is LaunchKind.PROVIDER else CALLBACKS[:1]
+    value = "\n".join(given.origin + path for path in paths)
+    note = _("Two addresses: the first brings launches home, the second the approver's sign-in.") if len(paths) > 1 else ""
     return Field("redirects", _("Redirect URIs"), value, note, Shape.ITEMS, ("redirect uri", "redirect url", "redirect urls"))
 
 

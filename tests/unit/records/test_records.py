@@ -57,6 +57,7 @@ def test_the_epic_records_hold_what_the_launch_reads() -> None:
     assert value("epic-group-patient", "context") == "sessionId=%CONFERENCEID%&conferenceId=%CONFERENCEID%"
     assert value("epic-patient", "launch-url") == f"{ORIGIN}/launch/patient?connection={ID}"
     assert value("app-provider", "redirects") == f"{ORIGIN}/launch/callback\n{ORIGIN}/setup/callback"
+    assert value("app-patient", "redirects") == f"{ORIGIN}/launch/callback"
     assert value("app-backend", "jwks") == f"{ORIGIN}/connections/{ID}/jwks.json"
 
 
