@@ -46,6 +46,7 @@ class Provider:
     asked: list[dict[str, str]] = field(default_factory=list)
     discovered: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    keys: list[dict[str, Any]] = field(default_factory=lambda: [jwk(RSA, "k1")])
 
     @property
     def entra(self) -> str:
@@ -91,7 +92,7 @@ class Provider:
         return web.json_response({name: value for name, value in body.items() if value is not None}, status=self.token_status)
 
     async def _keys(self, _request: web.Request) -> web.Response:
-        return web.json_response({"keys": [jwk(RSA, "k1")]})
+        return web.json_response({"keys": self.keys})
 
 
 @asynccontextmanager

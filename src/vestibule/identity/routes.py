@@ -12,7 +12,6 @@ from litestar import Request, get, post
 from litestar.response import Response
 
 from vestibule.errors import NotAllowed
-from vestibule.identity import entrance, people_pages, program_pages
 from vestibule.identity.model import Principal, Role
 from vestibule.identity.service import Identity
 from vestibule.platform.db import Database
@@ -53,4 +52,4 @@ def _refuse_if_not_meant(request: Request[Any, Any, Any]) -> None:
         raise NotAllowed("ticket-from-elsewhere", "Please open this link itself, not from another page.", phase="session.ticket")
 
 
-ROUTES = [hand_off, use_ticket, *entrance.ROUTES, *people_pages.ROUTES, *program_pages.ROUTES]
+ROUTES = [hand_off, use_ticket]

@@ -141,8 +141,13 @@ class Identity:
         return proved
 
     async def still_open(self, db: Database, sid: SessionId) -> bool:
-        """For streams and sockets proved when they began: ask again from time to time. It counts as use."""
-        row = await self._find(db, sid)
+        """For streams and sockets proved when they began: ask again from time to time.
+
+        It counts as use of a visit's session, and not as use of a staff member's: nobody stays signed in because a page is open.
+        """
+        row = await self._find(db, sid, used=False)
+        if row is not None and row.principal.member is None:
+            row = await self._find(db, sid)
         return row is not None and not row.over(self._clock.now())
 
     async def seconds_left(self, db: Database, sid: SessionId) -> int:

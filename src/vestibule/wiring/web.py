@@ -15,6 +15,7 @@ from vestibule.api import routes as api_routes
 from vestibule.auditing import routes as audit_routes
 from vestibule.auditing.people import MemberNames
 from vestibule.auditing.service import Auditing
+from vestibule.identity import entrance, people_pages, program_pages
 from vestibule.identity import routes as identity_routes
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import SessionId
@@ -95,6 +96,9 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *cell_routes.ROUTES,
         *api_routes.ROUTES,
         *identity_routes.ROUTES,
+        *entrance.ROUTES,
+        *people_pages.ROUTES,
+        *program_pages.ROUTES,
         *launch_routes.ROUTES,
         *launch_history.ROUTES,
         *visit_routes.ROUTES,

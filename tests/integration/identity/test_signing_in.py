@@ -8,10 +8,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from support.house import Staff
+from support.house import Staff, settings
 from support.signing_in import DEVIKA, INGRID, TOMAS, Door, accept, door, pick, press, sid_of, sign_in, to_microsoft
+from support.waiting import until
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import TenantId, new_id
+from vestibule.platform.audit import SYSTEM
+from vestibule.wiring import open_parts
 
 START = "/sign-in/start?provider=entra"
 
@@ -323,3 +326,21 @@ async def test_names_from_the_sign_in_are_text_on_every_page(there: Door) -> Non
     page = await browser.ask(f"/s/{sid}/people")
     assert "<img src=x" not in page.text
     assert "&lt;img src=x" in page.text
+
+
+async def test_signing_out_on_one_node_ends_the_session_and_its_token_on_the_other(there: Door, db_url: str, tmp_path: Path) -> None:
+    member = await there.house.staff({StaffRole.ADMINISTRATOR})
+    secret = await there.house.program({StaffRole.AUDITOR})
+    sid, cookie = member.opened.principal.session, member.cookie.value
+    async with open_parts(settings(1, tmp_path), db_url) as other:
+        assert await other.identity.prove(other.db, sid, cookie) is not None
+        assert await other.tokens.prove(other.db, secret) is not None
+        assert (await member.post_form("sign-out"))[0] == 303
+        async with there.house.parts.db.tenant(there.house.tenant) as tx:
+            token = (await there.house.parts.tokens.listing(tx)).items[0].id
+            await there.house.parts.tokens.withdraw(tx, token, SYSTEM)
+
+        async def over() -> bool:
+            return await other.identity.prove(other.db, sid, cookie) is None and await other.tokens.prove(other.db, secret) is None
+
+        await until(over, seconds=1, what="the other node has heard of both")

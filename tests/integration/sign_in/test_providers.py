@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 import pytest
 
-from conformance.signing import OTHER_RSA, RSA, b64, token
+from conformance.signing import OTHER_RSA, RSA, b64, jwk, token
 from support.provider import CLIENT, OID, SECRET, TID, Claims, Provider, provider
 from vestibule.adapters.sign_in.client import OpenIdClient
 from vestibule.adapters.sign_in.entra import EntraSignIn
@@ -245,6 +245,23 @@ async def test_a_microsoft_token_with(
     """... this signs nobody in."""
     microsoft.claims = claims(microsoft.base)
     assert await refused(entra(http, microsoft)) == (code, said), what
+
+
+@pytest.mark.parametrize(
+    ("named", "good"),
+    [
+        ("{base}/{tenantid}/v2.0", True),
+        ("{base}/" + TID + "/v2.0", True),
+        ("{base}/" + PERSONAL + "/v2.0", False),
+        ("https://evil.example", False),
+    ],
+)
+async def test_a_key_that_signs_for_others_signs_for_nobody_here(http: Http, microsoft: Provider, named: str, good: bool) -> None:
+    microsoft.keys = [jwk(RSA, "k1", issuer=named.replace("{base}", microsoft.base))]
+    if good:
+        assert (await through(entra(http, microsoft))).subject == OID
+    else:
+        assert await refused(entra(http, microsoft)) == ("jwt-key-unknown", NOT_TRUSTED)
 
 
 async def test_an_authority_of_one_tenant_takes_that_tenant_only(http: Http, microsoft: Provider) -> None:

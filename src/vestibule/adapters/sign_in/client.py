@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from vestibule.errors import NotAllowed, OutsideFailed
@@ -75,10 +76,15 @@ class OpenIdClient:
             raise OutsideFailed("id-token-missing", "The sign-in service did not say who signed in.", phase="sign-in.token", permanent=True)
         return answer
 
-    async def judge(self, answer: TokenAnswer, asked: Asked, server: OpenIdServer, *, issuer: str) -> IdClaims:
-        """The claims of the id_token, every check passed (Core 3.1.3.7). An unknown key is asked for once more, at most once a minute."""
+    async def judge(
+        self, answer: TokenAnswer, asked: Asked, server: OpenIdServer, *, issuer: str, signs: Callable[[str], bool] = lambda _: True
+    ) -> IdClaims:
+        """The claims of the id_token, every check passed (Core 3.1.3.7). An unknown key is asked for once more, at most once a minute.
+
+        `signs` says of a key that names whom it signs for whether that is good enough.
+        """
         for last_try in (False, True):
-            keys = await self._keys(server.jwks, again=last_try)
+            keys = (await self._keys(server.jwks, again=last_try)).of_issuer(signs)
             try:
                 return verify_id_token(
                     answer.id_token,

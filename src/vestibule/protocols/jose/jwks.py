@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class _Published:
     alg: str | None
     fits: str  # "RSA" or the curve
     key: PublicKey
+    issuer: str | None = None  # whom it signs for, where the publisher says so (Microsoft does)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Jwks:
         able = [k for k in self.keys if k.fits == fits and k.alg in {None, alg} and (kid is None or k.kid == kid)]
         return able[0].key if len(able) == 1 else None
 
+    def of_issuer(self, signs: Callable[[str], bool]) -> Jwks:
+        """Without the keys that say they sign for somebody else: one key set may hold the keys of many issuers."""
+        return replace(self, keys=tuple(key for key in self.keys if key.issuer is None or signs(key.issuer)))
+
     def worth_refetching(self, now: datetime) -> bool:
         """True when an unknown key name may be news rather than an attack: the set is older than a minute.
 
@@ -83,11 +88,12 @@ class Jwks:
 def _usable(entry: Any) -> _Published | None:
     if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
         return None
-    kid, alg = entry.get("kid"), entry.get("alg")
-    if not isinstance(kid, str | None) or not isinstance(alg, str | None):
+    kid, alg, issuer = entry.get("kid"), entry.get("alg"), entry.get("issuer")
+    if not all(isinstance(label, str | None) for label in (kid, alg, issuer)):
         return None
     try:
-        return _imported({k: v for k, v in entry.items() if k in {"kty", "crv", "x", "y", "n", "e"}}, kid, alg)
+        key = _imported({k: v for k, v in entry.items() if k in {"kty", "crv", "x", "y", "n", "e"}}, kid, alg)
+        return replace(key, issuer=issuer) if key else None
     except (JoseError, ValueError, TypeError, KeyError):  # a broken key is one we cannot use
         return None
 

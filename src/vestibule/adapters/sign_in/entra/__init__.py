@@ -47,7 +47,7 @@ class EntraSignIn:
                 "sign-in-personal-account", "Please sign in with your work or school account, not with a personal one.", phase=_PHASE
             )
         issuer = issuer_of_tenant(server.issuer, tid)
-        claims = await self._client.judge(answer, asked, server, issuer=issuer)
+        claims = await self._client.judge(answer, asked, server, issuer=issuer, signs=lambda named: named in {issuer, server.issuer})
         if returned.iss and returned.iss != issuer:
             raise NotAllowed("callback-issuer", "The answer did not come from the tenant that was asked.", phase=_PHASE)
         oid = claims.claims.get("oid")
