@@ -46,4 +46,5 @@ async def _organisation(parts: Parts, wanted: str) -> tuple[TenantId, str, bool]
         return *found[0], False
     if not wanted:
         raise BadInput("organisation-not-named", "There is no organisation yet; name one with --organisation.", phase=_PHASE)
-    return await parts.organisations.create(parts.db, name=wanted, by=SYSTEM), wanted, True
+    made = await parts.organisations.create(parts.db, name=wanted, region=parts.settings.region, by=SYSTEM)
+    return made, wanted, True

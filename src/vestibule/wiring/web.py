@@ -165,6 +165,7 @@ def _web_config(parts: Parts) -> WebConfig:
         assets={folder.name: folder / "assets" for folder in (*features, room) if (folder / "assets").is_dir()},
         trusted_proxies=parts.settings.trusted_proxies,
         metrics_token=parts.settings.metrics_token,
+        regions=[(cell.region, f"{cell.origin}/sign-in") for cell in parts.cells.others],
         cells_token=parts.settings.cells_token,
         around=(lambda app: Elsewhere(app, parts.cells, PLACES)) if parts.cells.others else None,
         rates=RATES if parts.settings.rate_limits else {},

@@ -327,6 +327,8 @@ async def test_the_portal_sends_people_to_the_sign_in_of_the_other_region(sides:
     page = await sides.ask(path, headers=cookie)
     assert page.status == 200, page.text
     assert f'href="{sides.there.origin}/sign-in"' in page.text
+    sign_in = await sides.ask("/sign-in", headers={"Accept": "text/html"})
+    assert f'href="{sides.there.origin}/sign-in"' in sign_in.text
     form = {"name": "Cedar Clinic", "support_phone": ""}
     made = await sides.ask(path, "POST", data=form, headers={**cookie, "Origin": sides.here.origin, "Sec-Fetch-Site": "same-origin"})
     assert made.status == 303, made.text

@@ -87,6 +87,7 @@ class WebConfig:
         assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
         trusted_proxies: networks whose X-Forwarded-For is believed.
         metrics_token: bearer token for /metrics; empty means loopback only.
+        regions: other regions' names and the addresses of their sign-in.
         cells_token: what the cells of other regions show; empty means there are none.
         around: put between the front and the routes: what a request for another region's cell meets.
         rates: token buckets by path prefix; empty switches them off (benchmarks).
@@ -104,6 +105,7 @@ class WebConfig:
     assets: Mapping[str, Path] = field(default_factory=dict)
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str = field(default="", repr=False)
+    regions: Sequence[tuple[str, str]] = ()
     cells_token: str = field(default="", repr=False)
     around: Callable[[Any], Any] | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)

@@ -35,10 +35,10 @@ class NewOrganisation(msgspec.Struct, forbid_unknown_fields=True):
 
 @get("/s/{sid:uuid}/organisations", access=MEMBERS)
 async def organisations_page(
-    request: AnyRequest, principal: Principal, db: Database, organisations: Organisations, members: Members, cells: Cells
+    request: AnyRequest, principal: Principal, db: Database, organisations: Organisations, members: Members
 ) -> AnyResponse:
     """Where this person belongs, by name, a page at a time."""
-    return await _page(request, principal, db, organisations, members, cells, {"name": "", "support_phone": ""})
+    return await _page(request, principal, db, organisations, members, {"name": "", "support_phone": ""})
 
 
 @post("/s/{sid:uuid}/organisations", access=ADMINISTRATORS)
@@ -64,7 +64,7 @@ async def add_organisation(
         )
     except InvalidFields as error:
         typed = {"name": data.name, "support_phone": data.support_phone}
-        return await _page(request, principal, db, organisations, members, cells, typed, mistakes=sentences(error.fields), status=BAD)
+        return await _page(request, principal, db, organisations, members, typed, mistakes=sentences(error.fields), status=BAD)
     person = await _person(principal, db, members)
     async with db.tenant(made) as tx:
         invited = await members.invite(tx, email=person.email, name=person.name, roles={StaffRole.ADMINISTRATOR}, by=actor)
@@ -111,7 +111,6 @@ async def _page(
     db: Database,
     organisations: Organisations,
     members: Members,
-    cells: Cells,
     values: dict[str, str],
     **more: Any,
 ) -> AnyResponse:
@@ -128,7 +127,6 @@ async def _page(
         brand=brand,
         here_id=principal.tenant,
         found=found,
-        regions=[(cell.region, f"{cell.origin}/sign-in") for cell in cells.others],
         asked=asked,
         query=urlencode(asked),
         first=not after,
