@@ -15,7 +15,7 @@ from vestibule.wiring import open_parts
 async def test_help_lists_every_command() -> None:
     status, said = await vestibule("--help")
     assert status == 0
-    for name in ("demo", "serve", "worker", "migrate", "doctor", "settings", "link", "operator-link", "connection"):
+    for name in ("demo", "serve", "worker", "migrate", "doctor", "settings", "link", "operator-link", "connection", "config"):
         assert name in said
 
 
@@ -73,3 +73,20 @@ async def test_a_link_is_made_for_a_visit_named_by_its_id_or_its_csn(by: str, db
     assert "visit-not-found" in said
     status, said = await vestibule("operator-link", **where)
     assert "Alder Clinic: http://127.0.0.1:8080/h/" in said
+
+
+async def test_a_configuration_is_planned_applied_and_exported(db_url: str, tmp_path: Path) -> None:
+    where = {"DATABASE_URL": db_url, "VESTIBULE_DATA": str(tmp_path)}
+    file = tmp_path / "alder.yaml"
+    file.write_text("organisations:\n  - name: Alder [bold]Clinic\n    departments: [{name: Cardiology, zone: UTC}]\n")
+    status, said = await vestibule("config", "plan", str(file), **where)
+    assert (status, said.splitlines()[0]) == (2, "+ create organisation Alder [bold]Clinic")
+    assert (await vestibule("config", "apply", str(file), **where))[0] == 0
+    status, said = await vestibule("config", "plan", str(file), **where)
+    assert (status, said) == (0, "Nothing to change; 2 unchanged.\n")
+    out = tmp_path / "out.yaml"
+    assert (await vestibule("config", "export", "-o", str(out), **where))[0] == 0
+    assert (await vestibule("config", "plan", str(out), **where))[0] == 0
+    file.write_text("organisations:\n  - nam: Alder\n")
+    status, said = await vestibule("config", "plan", str(file), **where)
+    assert (status, "alder.yaml:2:5: organisations[0].nam:" in said, "Traceback" in said) == (1, True, False)
