@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -155,6 +155,11 @@ async def _zones(tx: Tx, tenancy: Tenancy) -> list[str]:
     return [*found, "UTC"] if "UTC" not in found else found
 
 
+def _short(name: str) -> str:
+    """The end of a long id: those made at one time begin alike."""
+    return name if len(name) <= len("participant") else f"…{name[-8:]}"
+
+
 def _words(principal: Principal) -> dict[str, Any]:
     return {
         "base": f"/s/{principal.session}",
@@ -162,7 +167,7 @@ def _words(principal: Principal) -> dict[str, Any]:
         "outcomes": outcome_words(),
         "kinds": kind_words(),
         "tones": TONES,
-        "utc": UTC,
+        "short": _short,
     }
 
 
