@@ -47,6 +47,20 @@ async def test_migrating_twice_says_that_nothing_is_left_to_do(empty_url: str, t
     assert "up to date" in (await vestibule("migrate", **where))[1]
 
 
+async def test_the_doctor_says_what_is_in_the_way_and_how_much(db_url: str, tmp_path: Path) -> None:
+    where = {"DATABASE_URL": db_url, "VESTIBULE_DATA": str(tmp_path)}
+    status, said = await vestibule("doctor", **where)
+    assert status == 0
+    assert "This installation" in said
+    assert "(public-url-plain)" in said
+    assert "0 in the way" in said
+    status, said = await vestibule("doctor", **(where | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}))
+    assert status == 1
+    assert "(database-unusable)" in said
+    assert "1 in the way" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("by", ["id", "csn"])
 async def test_a_link_is_made_for_a_visit_named_by_its_id_or_its_csn(by: str, db_url: str, tmp_path: Path) -> None:
     where = {"DATABASE_URL": db_url, "VESTIBULE_DATA": str(tmp_path)}

@@ -217,6 +217,13 @@ async def test_an_address_that_may_not_be_called_is_not_called_in_an_examination
     assert "url-user" in codes(findings)
 
 
+@pytest.mark.parametrize("client_id", ["p\r\nX-Evil: 1", "p\x00", "p\u00e9\u200b"])
+async def test_a_client_id_that_cannot_be_sent_is_named(record: BadRecord, client_id: str) -> None:
+    async with doctor(shelf=Shelf([kept()])) as house:
+        findings = await house.examine(connected(iss=record.fhir, provider_client_id=client_id))
+    assert "client-id-odd" in codes(findings)
+
+
 # Our own side.
 
 

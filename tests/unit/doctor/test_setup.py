@@ -99,6 +99,20 @@ def test_the_same_address_twice_is_named(neighbour: Neighbour, code: str) -> Non
     assert found == ([code] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("other", "alike"),
+    [
+        ("https://ehr.a1der.example/R4", True),
+        ("https://ehr.aider.example/R4", True),
+        ("https://ehr.alder.example/another/R4", False),  # the same host
+        ("https://ehr.birch.example/R4", False),
+    ],
+)
+def test_a_host_that_is_hard_to_tell_from_another_is_named(other: str, alike: bool) -> None:
+    found = codes(list(setup(connected(iss=ISS), (Neighbour("Alder live", "production", other, own=True),))))
+    assert ("host-resembles" in found) is alike
+
+
 def test_nothing_of_another_organisation_is_told() -> None:
     findings = setup(connected(iss=ISS), (Neighbour("Rival Hospital", "production", ISS, own=False),))
     assert all("Rival" not in finding.what + finding.remedy for finding in findings)

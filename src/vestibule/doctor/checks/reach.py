@@ -92,6 +92,8 @@ def unreachable(error: VestibuleError) -> Finding:
         return stops("url-refused-address", what, "If the record is in your own network, allow that network: VESTIBULE_ALLOW_NETWORKS.")
     if error.code in {"outside-bad-url", "outside-insecure"}:
         return stops("url-malformed", "This is not an address that can be called.", "Copy the FHIR base URL from the record's own page.")
+    if error.code == "outside-bad-header":
+        return stops("client-id-odd", "A client id has a character that cannot be sent.", "Enter it again, letter by letter.")
     if error.code == "outside-too-large":
         return stops(
             "answer-too-large", "The record's answer was larger than any honest one.", "Check that the address is the FHIR base URL."

@@ -16,6 +16,8 @@ _TEST = frozenset({"test", "sandbox", "sup", "poc", "dev", "stg", "stage", "stag
 _TEST_ENDS = ("tst", "sbx", "nonprod")
 _PRODUCTION = frozenset({"prod", "production", "live"})
 _PRODUCTION_ENDS = ("prd",)
+# Plain letters and digits that the eye takes for each other; those of other alphabets never get this far.
+_ALIKE = str.maketrans("01i5", "olls")
 
 
 def setup(connection: Connection, neighbours: tuple[Neighbour, ...]) -> Iterator[Finding]:
@@ -117,6 +119,21 @@ def _twins(connection: Connection, neighbours: tuple[Neighbour, ...]) -> Iterato
         elif other.own and _folded(other.iss) == _folded(connection.iss):
             what = f"The connection {shown(other.name)} ({other.environment}) has nearly the same address: only capitals or a slash differ."
             yield look("iss-nearly-twice", what, "Remove the one that the record does not send.")
+
+    near = next((other for other in neighbours if other.own and _resembles(host_of(other.iss), host_of(connection.iss))), None)
+    if near is not None:
+        hosts = f"{shown(host_of(connection.iss))} is hard to tell from {shown(host_of(near.iss))}"
+        what = f"The host {hosts}, which the connection {shown(near.name)} has."
+        yield look("host-resembles", what, "Read both letter by letter: one may have been made to be taken for the other.")
+
+
+def _resembles(one: str, other: str) -> bool:
+    """Two different names that the eye takes for one."""
+    return one != other and _skeleton(one) == _skeleton(other)
+
+
+def _skeleton(host: str) -> str:
+    return host.replace("rn", "m").replace("vv", "w").translate(_ALIKE)
 
 
 def _folded(url: str) -> str:
