@@ -74,8 +74,10 @@ def done(version: Version, check: Report | None) -> frozenset[Step]:
     return frozenset(step for step, is_so in finished.items() if is_so)
 
 
-def next_step(finished: Iterable[Step]) -> Step:
-    """Where to go on."""
+def next_step(version: Version, finished: Iterable[Step]) -> Step:
+    """Where to go on; what has been submitted waits for its approval, whatever was left out before."""
+    if version.state is VersionState.AWAITING:
+        return Step.APPROVAL
     finished = set(finished)
     return next((step for step in Step if step not in finished), Step.RECORDS)
 

@@ -104,7 +104,7 @@ async def connection_page(
         history=history,
         people=people,
         finished=finished,
-        next_step=next_step(finished),
+        next_step=next_step(newest, finished),
         at_work=newest.state in {VersionState.DRAFT, VersionState.AWAITING, VersionState.REJECTED},
         steps=words.steps(),
         names=words.fields(),
