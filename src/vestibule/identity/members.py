@@ -177,6 +177,7 @@ class Members:
                 "This invitation was sent to another e-mail address than the one you signed in with.",
                 phase="sign-in.invitation",
             )
+        await self._store.one_at_a_time(tenant, tx, person.issuer, person.subject)  # one person may follow two invitations at one moment
         known = await self._store.person(tenant, tx, person.issuer, person.subject)
         if known is None:
             await self._store.join(tenant, tx, invited.id, person, now)

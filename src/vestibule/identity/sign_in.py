@@ -206,7 +206,7 @@ class SignIns:
             log.info("sign-in-nowhere", reference=actor.reference)
             return Arrival(person)
         if len(mine.items) == 1:
-            return Arrival(person, await self._open(mine.items[0][0], person, actor), destination=away.destination)
+            return Arrival(person, await self._knock(mine.items[0][0], person, actor), destination=away.destination)
         secret = new_secret()
         await self._keep("", {"person": msgspec.to_builtins(person), "destination": away.destination}, secret, secret)
         return Arrival(person, choice=Cookie(CHOICE, secret, _PATH, int(_LIFETIME.total_seconds()), top_level=True))

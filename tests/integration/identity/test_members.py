@@ -104,6 +104,18 @@ async def test_of_two_people_who_accept_one_invitation_at_one_moment_one_is_in(m
     assert sorted(await asyncio.gather(*(accept(f"oid-{n}") for n in range(4)))) == ["in", *["invitation-over"] * 3]
 
 
+async def test_one_person_who_accepts_two_invitations_at_one_moment_is_one_member(members: Members, db: Database, tenant: TenantId) -> None:
+    codes = [await invited(members, db, tenant, roles=frozenset({role})) for role in (ADMIN, AUDITOR, APPROVER)]
+
+    async def accept(code: str) -> None:
+        async with db.tenant(tenant) as tx:
+            await members.accept(tx, code, person(), BY)
+
+    await asyncio.gather(*map(accept, codes))
+    async with db.tenant(tenant) as tx:
+        assert [m.roles for m in (await members.listing(tx)).items] == [{ADMIN, AUDITOR, APPROVER}]
+
+
 async def test_an_invitation_ends_after_seven_days(members: Members, db: Database, tenant: TenantId, clock: FrozenClock) -> None:
     code = await invited(members, db, tenant)
     clock.advance(7 * 86_400 - 1)

@@ -199,6 +199,7 @@ async def test_an_organisation_may_let_in_its_own_directory_only(there: Door, ow
     page = await sign_in(there.browser(), TOMAS.oid)
     assert page.status == 403
     assert "sign-in-wrong-directory" in page.text
+    assert (await there.audited())[-1] == "sign-in.refused"
     invited = await accept(there.browser(), await there.invite(), TOMAS.oid)
     assert "sign-in-wrong-directory" in invited.text
 

@@ -101,6 +101,10 @@ class StaffStore:
         )
         return _member(row) if row else None
 
+    async def one_at_a_time(self, tenant: TenantId, tx: Tx, issuer: str, subject: str) -> None:
+        """Let nobody else look for this person to join until the transaction ends."""
+        await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"member {tenant} {issuer} {subject}")
+
     async def join(self, tenant: TenantId, tx: Tx, member: MemberId, person: Person, at: datetime) -> None:
         """The invitation is accepted; it cannot be used again."""
         await tx.execute(
