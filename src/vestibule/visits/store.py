@@ -11,7 +11,7 @@ import msgspec
 
 from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, TenantId, VisitId
 from vestibule.platform.db import Tx
-from vestibule.visits.model import EventKind, Identifier, PersonRole, VisitEvent
+from vestibule.visits.model import SYNTHETIC, EventKind, Identifier, PersonRole, VisitEvent
 
 Row: TypeAlias = Any  # an asyncpg Record, or a mapping that reads like one
 
@@ -44,16 +44,19 @@ class VisitStore:
         )
 
     async def find_day(self, tenant: TenantId, tx: Tx, department: DepartmentId | None, begin: datetime, end: datetime) -> list[Row]:
-        """A department's visits between two times, and those still open from before; survivors of merges only."""
+        """A department's visits between two times, and those still open from before; survivors of merges only, no synthetic ones."""
         return list(
             await tx.fetch(
                 f"select {_VISIT} from visits where tenant_id = $1 and department_id is not distinct from $2 and merged_into is null"
                 " and coalesce(starts_at, created_at) < $4 and (coalesce(starts_at, created_at) >= $3 or state = 'open')"
+                " and ($2::uuid is not null or not exists"
+                " (select from visit_identifiers i where i.tenant_id = $1 and i.visit_id = visits.id and i.system = $5))"
                 " order by coalesce(starts_at, created_at), id limit 500",
                 tenant,
                 department,
                 begin,
                 end,
+                SYNTHETIC,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,9 @@ async def test_nothing_of_the_synthetic_people_is_left_and_the_visit_is_marked(s
     assert await owner.fetchval(left) == 0
     assert await owner.fetchval("select count(*) from sessions where closed_at is null and role in ('clinician', 'patient')") == 0
     assert await owner.fetchval("select count(*) from presence") == 0
+    now, day = datetime.now(UTC), timedelta(days=1)
+    async with stage.house.parts.db.tenant(stage.house.tenant) as tx:
+        assert await stage.house.parts.visits.day(tx, None, now - day, now + day) == []
 
 
 async def test_a_test_record_is_told_when_that_is_asked_for_and_says_what_it_thinks(stage: Stage) -> None:
