@@ -4,6 +4,7 @@
 |---|---|---|
 | "FHIR URL isn't valid" | a base URL of another version, or without its ending | the doctor |
 | "OAUTH2" error | keys the record has not got; OAuth not switched on | the doctor, and the launch page |
+| the approver cannot sign in to the record | in tests/integration/portal/test_approving.py | the approval page |
 | a patient cannot launch | launch address, context tokens or clients mixed up | the launch page, and the checker |
 | "Tenant config not found" | test launched with production's address, or the reverse | the launch page, and the doctor's hint |
 | group visits fail | the record sends the CSN and not the conference | the checker |

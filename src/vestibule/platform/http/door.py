@@ -172,16 +172,27 @@ class Http:
             steps.close()
 
     async def handshake(self, url: str, phase: str, *, timeout: float = 10) -> Handshake:
-        """Connect, judge the certificate, and hang up without a word; fails in the same words as a request."""
+        """Connect, judge the certificate, and hang up without a word; fails in the same words as a request, and is logged like one."""
+        begun, code = self._clock.monotonic(), ""
         try:
             target = parse(url)
+        except BadUrl as error:
+            raise in_words(error, phase=phase, sent=False) from None
+        try:
             policy = self._policies.get(target.scheme)
             if policy is None:
                 raise insecure(phase)
             async with asyncio.timeout(timeout):
                 return await shake(target, policy, self._lookup, self._trust)
         except (TimeoutError, OSError, ValueError) as error:
-            raise in_words(error, phase=phase, sent=False) from error
+            failure = in_words(error, phase=phase, sent=False)
+            code = failure.code
+            raise failure from error
+        except VestibuleError as error:
+            code = error.code
+            raise
+        finally:
+            write_down(Call("CONNECT", target.origin, "/", phase, None, code, self._clock.monotonic() - begun))
 
     async def kinds(self, url: str, phase: str, *, timeout: float = 10) -> tuple[str, ...]:
         """The kinds of address a URL's host has (`public`, `private`, `loopback`, ...). Nobody is called."""
