@@ -1,4 +1,4 @@
-"""`make tour`: play the first visit in headless Chromium and leave a picture of each step in var/tour/.
+"""`make tour`: play set-up and the first visit in headless Chromium and leave a picture of each step in var/tour/.
 
 The pictures in docs/tutorial/images are made by `make tour` too: copy the ones the tutorial shows.
 """
@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from support.chromium import chromium, person  # noqa: E402  the path is made first
 from support.first_visit import Booking, Clinician, Patient, book, everything, sees_moving_pictures, told  # noqa: E402
+from support.set_up import Portal, RecordForm, set_up  # noqa: E402
 from vestibule.demo import Demo  # noqa: E402
 
 TOUR = ROOT / "var" / "tour"
@@ -30,8 +31,23 @@ _numbers = itertools.count(1)
 async def picture(page: Page, name: str, says: str) -> None:
     """One step: what the window looks like now."""
     number = next(_numbers)
-    await page.screenshot(path=TOUR / f"{number:02}-{name}.png")
+    await page.screenshot(path=TOUR / f"{number:02}-{name}.png", full_page=True)
     console.print(f"  {number:02} {says}", highlight=False)
+
+
+async def play_set_up(demo: Demo) -> None:
+    """An organisation from nothing: its department, its approver, a test and a production connection, and the records in the EHR."""
+    async with chromium() as browser, person(browser) as one, person(browser) as two, person(browser) as three:
+        admin, approver = Portal(one, picture), Portal(two, picture)
+        await admin.come_in(demo.set_up, "Tomás Rivera")
+        await picture(one, "home-empty", "Nothing is set up yet.")
+        await admin.add_department("Cardiology", "America/Chicago", "10501101")
+        await approver.come_in(await admin.invite("noor.qureshi@birch.example", "Approver"), "Noor Qureshi")
+        for name, environment, base in (("test", "test", demo.practice), ("production", "production", demo.production)):
+            ehr = RecordForm(three, base, picture)
+            await set_up(demo, admin, approver, ehr, name=f"Eastmere, {name}", environment=environment)
+        await admin.menu("Home")
+        await picture(one, "home-done", "Both connections serve.")
 
 
 async def play(demo: Demo) -> None:
@@ -92,7 +108,9 @@ async def main() -> None:
     shutil.rmtree(TOUR, ignore_errors=True)
     TOUR.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="vst-tour-") as folder:
-        async with everything(Path(folder), 28080) as demo:
+        async with everything(Path(folder) / "empty", 28080, empty=True) as demo:
+            await play_set_up(demo)
+        async with everything(Path(folder) / "visit", 28080) as demo:
             await play(demo)
     console.print(f"\n  Pictures are in {TOUR.relative_to(ROOT)}/", highlight=False)
 

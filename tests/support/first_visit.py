@@ -30,10 +30,10 @@ _DECODED = """async () => {
 
 
 @asynccontextmanager
-async def everything(data: Path, port: int) -> AsyncIterator[Demo]:
+async def everything(data: Path, port: int, *, empty: bool = False) -> AsyncIterator[Demo]:
     """The whole demo, as `vestibule demo` starts it."""
     prepare(data, reset=False)
-    async with demo_running(data, port, lambda _: None) as demo:
+    async with demo_running(data, port, lambda _: None, empty=empty) as demo:
         yield demo
 
 

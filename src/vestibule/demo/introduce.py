@@ -88,15 +88,15 @@ async def jwks_url(parts: Parts) -> str:
     return f"{parts.settings.origin}/connections/{connection}/jwks.json"
 
 
-async def tell_practice(parts: Parts, practice: str, door: str) -> None:
-    """Register our sign-in with the practice hospital's Microsoft-like cloud, as a directory's administrator would."""
+async def tell_practice(parts: Parts, practice: str, set_up: str) -> None:
+    """Register our sign-in with the practice hospital's Microsoft-like cloud; `set_up` is where a newcomer begins."""
     app = {
         "client_id": _SIGN_IN,
         "name": "Vestibule",
         "secret": _SIGN_IN_SECRET,
         "redirect_uris": [f"{parts.settings.origin}/sign-in/callback"],
     }
-    settings = {"portal_url": f"{parts.settings.origin}/sign-in", "set_up_url": f"{door}/set-up"}
+    settings = {"portal_url": f"{parts.settings.origin}/sign-in", "set_up_url": set_up}
     await _post(parts, practice, {"sign_in_apps": [app], "settings": settings})
 
 

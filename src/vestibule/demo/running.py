@@ -138,7 +138,7 @@ async def running(
         await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
         await _until_ready(parts, family, settings)
         door = await stack.enter_async_context(doors(parts, settings.port + 3))
-        await tell_practice(parts, practice, door)
+        await tell_practice(parts, practice, f"{door}/set-up" if empty else "")
         if not empty:
             await hand_over(parts, practice, f"{door}/operator")
         yield Demo(
