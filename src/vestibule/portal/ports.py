@@ -1,10 +1,14 @@
-"""What the portal needs from the rooms beside it: the EHR during a sign-in, and the doctor."""
+"""What the portal needs from the rooms beside it: the EHR during a sign-in, and who opens sessions."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from vestibule.identity.model import Principal
+from vestibule.identity.service import OpenedSession
+from vestibule.kit.ids import TenantId
 from vestibule.launch.model import Attempt, LaunchKind
+from vestibule.platform.audit import Actor
 from vestibule.protocols.smart import ClientIdentity, IdClaims, SmartServer, TokenAnswer
 from vestibule.tenancy.model import Connection
 
@@ -30,4 +34,12 @@ class Clients(Protocol):
 
     async def identity(self, connection: Connection, kind: LaunchKind, server: SmartServer) -> ClientIdentity:
         """As the connection was set up to authenticate."""
+        ...
+
+
+class Doorman(Protocol):
+    """Lets members in, by the rules of the organisation they go to: identity's sign-ins."""
+
+    async def switch(self, principal: Principal, tenant: TenantId, actor: Actor) -> OpenedSession:
+        """Open a session in another organisation of the same person; the one they leave ends."""
         ...

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from practice.seed import PROVIDER_CLIENT
 from support.house import House, Staff
-from support.setting_up import Setup, fields, prove
+from support.setting_up import Setup, browser_of, fields, prove
 from vestibule.identity.model import StaffRole
 from vestibule.tenancy.model import Vendor, VersionState
 
@@ -213,15 +213,19 @@ async def test_the_organisation_is_set_and_says_what_is_wrong(admin: Staff, h: H
 
 
 async def test_a_person_of_several_organisations_goes_from_one_to_the_other(admin: Staff, h: House, http: aiohttp.ClientSession) -> None:
-    status, to = await admin.post_form("organisations", {"name": "Alder North", "support_phone": ""})
-    assert status == 303
-    assert to.endswith("/home")
-    page = (await admin.get("organisations", Accept="text/html"))[1]
+    assert (await admin.post_form("organisations", {"name": "", "support_phone": ""}))[0] == 400
+    browser = browser_of(http, admin)
+    made = await browser.ask(f"{admin.base}/organisations", "POST", data={"name": "Alder North", "support_phone": ""})
+    assert made.status == 303
+    there = made.location.removesuffix("/home")
+    page = (await browser.ask(f"{there}/organisations")).text
     assert "Alder North" in page
-    there = page.partition("/organisations/")[2].partition("/switch")[0]
-    assert (await admin.post_form(f"organisations/{there}/switch"))[0] == 303
+    assert "Alder Clinic" in page
+    assert "Set up your organisation" in (await browser.ask(f"{there}/home")).text
+    assert (await admin.get("home"))[0] == 401
+    back = await browser.ask(f"{there}/organisations-switch", "POST", data={"organisation": str(h.tenant)})
+    assert (back.status, "Alder Clinic" in (await browser.ask(back.location)).text) == (303, True)
     stranger = await h.staff({StaffRole.ADMINISTRATOR})
-    assert (await stranger.post_form(f"organisations/{there}/switch"))[0] == 404
     assert "Alder North" not in (await stranger.get("organisations", Accept="text/html"))[1]
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 import msgspec
 from litestar import get, post
 from litestar.params import URLEncodedBody
 
-from vestibule.errors import InvalidFields, NotFound
+from vestibule.errors import InvalidFields
 from vestibule.identity.members import Members
-from vestibule.identity.model import Member, MemberState, Person, Principal, StaffRole
-from vestibule.identity.service import OpenedSession
-from vestibule.kit.ids import TenantId
+from vestibule.identity.model import Person, Principal, StaffRole
 from vestibule.platform.audit import Actor
 from vestibule.platform.cells import Cells
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database
 from vestibule.platform.web.cookies import set_cookie
 from vestibule.platform.web.pages import see_other
 from vestibule.portal import words
 from vestibule.portal.pages import ADMINISTRATORS, BAD, MEMBERS, AnyRequest, AnyResponse, me, query, sentences, show
+from vestibule.portal.ports import Doorman
 from vestibule.tenancy.organisations import Organisations
 
 
@@ -50,6 +47,7 @@ async def add_organisation(
     organisations: Organisations,
     members: Members,
     cells: Cells,
+    sign_ins: Doorman,
     actor: Actor,
 ) -> AnyResponse:
     """Make a child of the present organisation; who makes it is its administrator, and goes there."""
@@ -68,23 +66,10 @@ async def add_organisation(
     person = await _person(principal, db, members)
     async with db.tenant(made) as tx:
         invited = await members.invite(tx, email=person.email, name=person.name, roles={StaffRole.ADMINISTRATOR}, by=actor)
-        member = await members.accept(tx, invited.code, person, actor)
-        opened = await _open(tx, member, organisations, members)
-    return _go(request, opened)
-
-
-@post("/s/{sid:uuid}/organisations/{organisation:uuid}/switch", access=MEMBERS)
-async def switch_organisation(
-    request: AnyRequest, principal: Principal, organisation: UUID, db: Database, organisations: Organisations, members: Members
-) -> AnyResponse:
-    """Go to another organisation of one's own; a session there begins, this one stays for its own tab."""
-    person = await _person(principal, db, members)
-    async with db.tenant(TenantId(organisation)) as tx:
-        member = await members.signed_in(tx, person)
-        if member is None or member.state is not MemberState.ACTIVE:
-            raise NotFound("no-such-thing", "There is no such thing here.", phase="tenancy")
-        opened = await _open(tx, member, organisations, members)
-    return _go(request, opened)
+        await members.accept(tx, invited.code, person, actor)
+    opened = await sign_ins.switch(principal, made, actor)
+    set_cookie(request, opened.cookie)
+    return see_other(f"/s/{opened.principal.session}/home")
 
 
 async def _person(principal: Principal, db: Database, members: Members) -> Person:
@@ -93,16 +78,6 @@ async def _person(principal: Principal, db: Database, members: Members) -> Perso
         member = await members.get(tx, me(principal))
         issuer, subject = await members.identity_of(tx, member.id)
     return Person("", issuer, subject, member.name, member.email)
-
-
-async def _open(tx: Tx, member: Member, organisations: Organisations, members: Members) -> OpenedSession:
-    idle = (await organisations.get(tx)).idle_minutes
-    return await members.open_session(tx, member, idle=None if idle is None else timedelta(minutes=idle))
-
-
-def _go(request: AnyRequest, opened: OpenedSession) -> AnyResponse:
-    set_cookie(request, opened.cookie)
-    return see_other(f"/s/{opened.principal.session}/home")
 
 
 async def _page(
@@ -136,4 +111,4 @@ async def _page(
     )
 
 
-ROUTES = [organisations_page, add_organisation, switch_organisation]
+ROUTES = [organisations_page, add_organisation]
