@@ -35,7 +35,7 @@ class Retention:
     async def end_overdue(self, db: Database, tenant: TenantId) -> int:
         """End an organisation's visits that are over; how many. Each in a transaction of its own, so that one cannot hold up the rest."""
         async with db.tenant(tenant) as tx:
-            connections = {one.id: one for one in await self._tenancy.connections(tx, removed=True)}
+            connections = {one.id: one for one in await self._tenancy.past_connections(tx)}
             found = await self._visits.unfinished(tx, self._clock.now() - _YOUNGEST)
         pairs = [(visit, connections.get(visit.connection) if visit.connection else None) for visit in found]
         overdue = [(visit, connection) for visit, connection in pairs if self._over(visit, connection)]

@@ -114,9 +114,13 @@ class Tenancy:
         """One connection, its client secret opened."""
         return self._opened(found(await self._store.connection(bound(tx), tx, connection)))
 
-    async def connections(self, tx: Tx, *, removed: bool = False) -> list[Connection]:
-        """All connections in force by name; with `removed` also those that once were, for visits came through them. Drafts are not."""
-        return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx, removed=removed)]
+    async def connections(self, tx: Tx) -> list[Connection]:
+        """All connections in force by name."""
+        return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx, removed=False)]
+
+    async def past_connections(self, tx: Tx) -> list[Connection]:
+        """All connections by name that are or ever were in force, for visits came through them; their secrets stay sealed."""
+        return [connection for connection, _ in await self._store.connections(bound(tx), tx, removed=True)]
 
     async def connection_by_iss(self, tx: Tx, iss: str) -> Connection | None:
         """The serving connection whose FHIR base URL is exactly `iss`."""

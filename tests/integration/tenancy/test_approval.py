@@ -396,7 +396,7 @@ async def test_a_removed_connection_serves_nothing_keeps_its_past_and_frees_its_
         await office.approvals.remove(tx, served.connection, revision=served.revision, by=SYSTEM)
         assert (await office.approvals.lines(tx)).items == []
         assert await office.tenancy.connections(tx) == []
-        assert [one.id for one in await office.tenancy.connections(tx, removed=True)] == [served.connection]
+        assert [one.id for one in await office.tenancy.past_connections(tx)] == [served.connection]
         assert (await office.tenancy.connection(tx, served.connection)).iss == ISS  # visits under way still write back
         assert [one.state for one in await office.approvals.history(tx, served.connection)] == [VersionState.REPLACED]
         for act in (
