@@ -31,6 +31,7 @@ from vestibule.tenancy.service import Tenancy
 
 ENGINEERS: Final = Access.staff(StaffRole.ADMINISTRATOR, StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER)
 _SAMPLE: Final = "SAMPLE-WITHOUT-A-RECORD"
+_MOST_SAMPLES: Final = 12  # connections whose sample addresses stand on the page
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -207,7 +208,7 @@ async def _links(
         support_phone="",
         base=f"/s/{principal.session}",
         serving=serving,
-        samples=[(one, records.samples(one, _SAMPLE)) for one in serving],
+        samples=[(one, records.samples(one, _SAMPLE)) for one in serving[:_MOST_SAMPLES]],
         said=said,
         good=said is not None and not any(one.level is Level.STOPS for one in said),
         join_url=f"{records.origin}/j/{made.code}" if made else "",

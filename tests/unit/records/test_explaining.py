@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vestibule.records.explaining import take_apart
@@ -82,6 +82,7 @@ def test_secrets_do_not_show_in_what_is_printed_of_an_address() -> None:
     assert "abc123" not in repr(take_apart(GOOD, ORIGIN))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_whatever_is_entered_something_is_said_and_nothing_breaks(text: str) -> None:
     for address in (text, GOOD + text, f"{ORIGIN}/{text}", f"{ORIGIN}/j/{text}", f"https://{text}", text + GOOD):

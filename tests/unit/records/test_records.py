@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vestibule.kit.ids import ConnectionId, TenantId
@@ -116,6 +116,7 @@ def test_our_own_text_and_table_pasted_back_show_no_difference(connection: Conne
 tidy = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\"'`<>()#&"), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(provider=tidy, token=st.text(alphabet="abcdefghijklmnopqrstuvwxyzABC", min_size=1, max_size=20), which=st.sampled_from(CONNECTIONS))
 def test_whatever_the_client_id_and_names_pasting_back_shows_no_difference(provider: str, token: str, which: Connection) -> None:
     connection = replace(which, provider_client_id=provider, profile={"launch": {"csn": token}})
@@ -221,6 +222,7 @@ MUTATIONS: list[Callable[[str, int], str]] = [
 ]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_single_character_lost_added_or_changed_is_found(data: st.DataObject) -> None:
     connection, one = data.draw(st.sampled_from([pair for pair in EVERY if pair[1].kind != "oracle-citrix"]))
@@ -233,6 +235,7 @@ def test_any_single_character_lost_added_or_changed_is_found(data: st.DataObject
     assert compare(one, text.replace(line, f"{field.label}: {bad}\n"))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_nothing_that_is_pasted_breaks_the_comparison(text: str) -> None:
     for one in pack(EPIC, ORIGIN):
