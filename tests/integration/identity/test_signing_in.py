@@ -345,3 +345,14 @@ async def test_signing_out_on_one_node_ends_the_session_and_its_token_on_the_oth
             return await other.identity.prove(other.db, sid, cookie) is None and await other.tokens.prove(other.db, secret) is None
 
         await until(over, seconds=1, what="the other node has heard of both")
+
+
+async def test_a_sign_in_that_cannot_be_audited_lets_nobody_in(there: Door, owner: asyncpg.Connection) -> None:
+    await accept(there.browser(), await there.invite(INGRID.email), INGRID.oid)
+    before = await owner.fetchval("select count(*) from sessions")
+    await owner.execute("alter table audit_entries rename to audit_gone")
+    page = await sign_in(there.browser(), INGRID.oid)
+    assert (page.status, "act-not-recorded" in page.text) == (503, True)
+    assert await owner.fetchval("select count(*) from sessions") == before
+    await owner.execute("alter table audit_gone rename to audit_entries")
+    assert (await sign_in(there.browser(), INGRID.oid)).url.endswith("/home")

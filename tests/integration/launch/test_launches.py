@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from support.launching import FRAME, World, world
@@ -228,3 +229,15 @@ async def test_our_public_keys_stand_at_a_stable_address_and_change_by_rotation_
     assert kids[0] < kids[1]
     assert "Amy Shaw" in (await browser.follow(here.press())).text
     assert (await browser.ask("/connections/00000000-0000-0000-0000-000000000000/jwks.json")).status == 404
+
+
+async def test_a_launch_that_cannot_be_audited_is_not_let_in(here: World, owner: asyncpg.Connection) -> None:
+    browser = here.browser()
+    await owner.execute("alter table audit_entries rename to audit_gone")
+    page = await browser.follow(here.press())
+    assert (page.status, "act-not-recorded" in page.text) == (503, True)
+    assert await owner.fetchval("select count(*) from sessions") == 0
+    assert await owner.fetchval("select count(*) from visits") == 0
+    await owner.execute("alter table audit_gone rename to audit_entries")
+    assert (await here.browser().follow(here.press())).status == 200
+    assert await owner.fetchval("select count(*) from audit_entries where action = 'launch.joined'") == 1

@@ -254,3 +254,17 @@ async def test_an_approver_without_rights_at_the_record_reads_what_to_do(setup: 
     page = await at_the_record(browser, setup, setup.approver)
     assert (await signed_in(browser, setup, page, f"Practitioner/{user.id}")).status == 403
     assert "Your EHR account may not sign in" in await approval_page(setup)
+
+
+async def test_an_approval_that_cannot_be_audited_is_not_given(
+    setup: Setup, http: aiohttp.ClientSession, owner: asyncpg.Connection
+) -> None:
+    await setup.awaiting()
+    await prove(http, setup, setup.approver)
+    await owner.execute("alter table audit_entries rename to audit_gone")
+    status, said = await setup.approve()
+    assert (status, "act-not-recorded" in said) == (503, True)
+    assert await setup.in_force() is None
+    assert (await setup.newest()).state is VersionState.AWAITING
+    await owner.execute("alter table audit_gone rename to audit_entries")
+    assert (await setup.approve())[0] == 303
