@@ -47,12 +47,14 @@ class Outcome:
         wrong: field -> code.
         stored: where somebody else was quicker: the fields in which what they stored differs from what was typed; None when nobody was.
         stops: the doctor found something at the address that is in the way.
+        words: field -> what the doctor says of it, where that is more than its code says.
     """
 
     version: Version | None = None
     wrong: Mapping[str, str] = field(default_factory=dict)
     stored: Mapping[str, str] | None = None
     stops: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class Drafts:
@@ -141,7 +143,8 @@ class Drafts:
 
     async def _with_findings(self, writing: Writing, outcome: Outcome, findings: list[Finding]) -> Outcome:
         if outcome.version is None:
-            return outcome
+            trick = next((one for one in findings if one.level is Level.STOPS and one.code.startswith("url-")), None)
+            return replace(outcome, words={"iss": f"{trick.what} {trick.remedy}"}) if trick and "iss" in outcome.wrong else outcome
         async with self._db.tenant(writing.who.tenant) as tx:
             version = outcome.version
             await self._reports.keep(tx, version.connection, "address", findings, revision=version.revision)

@@ -57,9 +57,13 @@ async def test_an_address_where_nothing_good_answers_is_kept_and_says_so_beside_
 
 ADDRESSES: list[tuple[dict[str, str], str]] = [
     ({"iss": ""}, "Fill in this field."),
-    ({"iss": "ftp://ehr.alder.test/fhir"}, "This is not an address of the form https://host/path."),
-    ({"iss": "https://me:pass@ehr.alder.test/fhir"}, "The address must not name a user before its host."),
-    ({"iss": "https://ehr.alder.test/fhir?x=1"}, "This address must not have a question mark"),
+    ({"iss": "ftp://ehr.alder.test/fhir"}, "The address begins with ftp: and not with https:."),
+    ({"iss": "https://me:pass@ehr.alder.test/fhir"}, "what stands before it is a user name, and the true host stands behind it"),
+    ({"iss": "https://ehr.alder.test/fhir?x=1"}, "A FHIR base URL has no parameters."),
+    ({"iss": "https://ehr.alder\u200b.test/fhir"}, "invisible character (U+200B) at place 18"),
+    ({"iss": "https://2130706433/fhir"}, "a number in an unusual spelling"),
+    ({"iss": "https://xn--eic-0ed.test/fhir"}, "only looks like epic.test"),
+    ({"iss": "https://ehr.alder.test\\@evil.test/fhir"}, "There is a backslash"),
     ({"name": ""}, "Fill in this field."),
     ({"name": "a\u202eb"}, "This has characters that cannot be used here"),
     ({"environment": "both"}, "Fill in this field."),
