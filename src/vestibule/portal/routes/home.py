@@ -32,6 +32,7 @@ class Now:
 
     Attributes:
         departments: whether there is any; likewise connections; approved, whether any serves.
+        first: the connection that serves, else the one that is being set up.
         mine: what awaits my decision.
         unfinished: drafts and what was rejected.
         ill: connections whose last check found something.
@@ -95,7 +96,7 @@ async def _now(
         departments=bool(departments.items),
         connections=bool(lines),
         approved=any(line.serving for line in lines),
-        first=lines[0] if lines else None,
+        first=next((line for line in lines if line.serving), lines[0] if lines else None),
         mine=tuple(split([(line, await approvals.newest(tx, line.id)) for line in awaiting], principal)[0]),
         unfinished=tuple(line for line in lines if line.state in {VersionState.DRAFT, VersionState.REJECTED}),
         ill=tuple((by_id[one], report) for (one, kind), report in found.items() if kind == "check" and (report.stops or report.looks)),
