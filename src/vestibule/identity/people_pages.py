@@ -14,6 +14,7 @@ from vestibule.errors import BadInput, Conflict
 from vestibule.identity.members import Members
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.identity.roles import role_table, role_words
+from vestibule.kit.clock import Clock
 from vestibule.kit.ids import MemberId
 from vestibule.platform.audit import Actor
 from vestibule.platform.db import Database
@@ -58,6 +59,7 @@ async def people(
     db: Database,
     members: Members,
     tenancy: Tenancy,
+    clock: Clock,
     search: str = "",
     after: str = "",
 ) -> Response[Any]:
@@ -65,7 +67,9 @@ async def people(
     async with db.tenant(principal.tenant) as tx:
         found = await members.listing(tx, search=search, after=after)
         brand = (await tenancy.tenant(tx)).name
-    return page(request, "identity/people.html", found=found, search=search, after=after, role_words=role_words, brand=brand)
+    return page(
+        request, "identity/people.html", found=found, search=search, after=after, role_words=role_words, brand=brand, now=clock.now()
+    )
 
 
 @get("/s/{sid:uuid}/people/invite", access=_ADMINISTRATORS)

@@ -220,7 +220,7 @@ class SignIns:
             if member is None:  # before anything else: whether there is such an organisation is not for strangers to learn
                 raise NotAllowed("sign-in-not-a-member", "You do not belong to this organisation.", phase=_OPEN)
             rules = await self._rules(tx)
-            if rules.directory and f"/{rules.directory}/" not in person.issuer:
+            if rules.directory and f"/{rules.directory.lower()}/" not in person.issuer:
                 raise NotAllowed(
                     "sign-in-wrong-directory",
                     "This organisation lets in only accounts of its own Microsoft Entra directory.",

@@ -114,6 +114,14 @@ async def test_the_last_administrator_is_told_why_not(here: House) -> None:
     assert (await admin.get("people"))[0] == 200
 
 
+async def test_an_invitation_that_is_too_old_is_shown_as_such(here: House, owner: asyncpg.Connection) -> None:
+    admin = await here.staff({ADMIN})
+    await admin.post_form("people/invite", {"email": "rosa@alder.test", "auditor": "yes"})
+    assert "Invitation expired" not in (await admin.get("people"))[1]
+    await owner.execute("update members set invitation_expires_at = now() where state = 'invited'")
+    assert "Invitation expired" in (await admin.get("people"))[1]
+
+
 async def test_removing_asks_first_and_then_is_at_once(here: House) -> None:
     admin, other = await here.staff({ADMIN}), await here.staff({AUDITOR}, name="Kim Elm")
     path = f"people/{other.member.id}/remove"

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from support.house import Staff, settings
+from support.provider import provider
 from support.signing_in import DEVIKA, INGRID, TOMAS, Door, accept, door, pick, press, sid_of, sign_in, to_microsoft
 from support.waiting import until
 from vestibule.identity.model import StaffRole
@@ -356,3 +357,22 @@ async def test_a_sign_in_that_cannot_be_audited_lets_nobody_in(there: Door, owne
     assert await owner.fetchval("select count(*) from sessions") == before
     await owner.execute("alter table audit_gone rename to audit_entries")
     assert (await sign_in(there.browser(), INGRID.oid)).url.endswith("/home")
+
+
+async def test_both_ways_lead_in_and_neither_answers_for_the_other(db_url: str, tmp_path: Path) -> None:
+    async with provider() as other:
+        own = {"VESTIBULE_OIDC_ISSUER": other.base, "VESTIBULE_OIDC_CLIENT_ID": "vestibule", "VESTIBULE_OIDC_NAME": "Alder sign-on"}
+        async with door(db_url, tmp_path, own) as there:
+            page = await there.browser().ask("/sign-in")
+            assert page.text.index("Sign in with Microsoft") < page.text.index("Sign in with Alder sign-on")
+            browser = there.browser()
+            came = await browser.follow((await there.invite()).replace("/invitation/", "/sign-in/start?provider=oidc&invitation="))
+            assert came.url.endswith("/home"), came.text[:500]
+            assert other.told[0]["redirect_uri"].endswith("/sign-in/callback/oidc")
+            start = await browser.ask("/sign-in/start?provider=oidc")
+            async with there.session.get(start.location, allow_redirects=False) as answer:
+                back = answer.headers["Location"]
+            mixed = await browser.ask(back.replace("/sign-in/callback/oidc?", "/sign-in/callback?"))
+            assert mixed.status == 403
+            assert "sign-in-not-trusted" in mixed.text
+            assert len(other.asked) == 1  # the second code was traded by nobody
