@@ -22,6 +22,7 @@ _ENTITY: Final = re.compile(r"&(amp|quot|apos|lt|gt|nbsp|#\d{1,6}|#[xX][0-9a-fA-
 _NAMED: Final = {"amp": "&", "quot": '"', "apos": "'", "lt": "<", "gt": ">", "nbsp": " "}
 _HEAD: Final = re.compile(r"\s*[\"']?(?P<label>[^:=\t,;|\"]{1,60}?)[\"']?\s*(?P<mark>:(?!//)|=|\t|\|)(?P<value>.*)", re.DOTALL)
 _SECTION: Final = re.compile(r"\s*\[(?P<title>[^\]]{1,80})\]\s*")
+_STRANGE: Final = re.compile(r"\s*[^\W\d_][\w ()/-]{0,60}:\s(?P<value>.*)", re.DOTALL)  # a label that is none of ours
 _MOST_LINES: Final = 400
 
 
@@ -110,8 +111,10 @@ def _items(record: Record, lines: list[str]) -> list[_Item]:
         elif items and _goes_on(items[-1], line):
             items[-1].lines.append(line)
         else:
-            guessed = _by_look(record, line, {item.of.name for item in items})
-            items += [_Item(guessed, [line])] if guessed else []
+            strange = _STRANGE.match(line)
+            value = strange["value"] if strange else line
+            guessed = _by_look(record, value, {item.of.name for item in items})
+            items += [_Item(guessed, [value])] if guessed else []
     return items
 
 
@@ -154,7 +157,7 @@ def _cells(record: Record, labels: Mapping[str, Field], line: str) -> tuple[Fiel
 
 def _goes_on(item: _Item, line: str) -> bool:
     """Whether a line without a label is the rest of the one before: long values are wrapped, and lists go on."""
-    if item.of.shape in {Shape.ITEMS, Shape.SNIPPET}:
+    if item.of.shape is Shape.SNIPPET or (item.of.shape is Shape.ITEMS and not _STRANGE.match(line)):
         return True
     if not "".join(item.lines).strip():
         return True

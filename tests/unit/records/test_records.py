@@ -136,6 +136,8 @@ def test_whatever_the_client_id_and_names_pasting_back_shows_no_difference(provi
         f"{PROVIDER_URL[:50]}\n{PROVIDER_URL[50:]}",
         f"Launch URL:\n  {PROVIDER_URL}",
         f"Launch URL,{PROVIDER_URL},copied on Monday",
+        f"Where it leads: {PROVIDER_URL}",
+        f"Launch type: 7\nColour: blue\nKontext: {PROVIDER_CONTEXT}",
         PROVIDER_CONTEXT,
         f"CONTEXT: {PROVIDER_CONTEXT}",
         f"CONTEXT={PROVIDER_CONTEXT}",
