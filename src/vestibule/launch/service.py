@@ -6,7 +6,7 @@ calls and never around them. What must survive between the halves lies in `launc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -79,6 +79,14 @@ class Arrival:
     path: str
 
 
+# Whether a launch that is not of this deployment belongs to another region's.
+Elsewhere = Callable[[Pressed], Awaitable[bool]]
+
+
+async def _nowhere_else(_asked: Pressed) -> bool:
+    return False
+
+
 class Launches:
     """Begins launches and brings them home."""
 
@@ -94,7 +102,9 @@ class Launches:
         record: RecordClient,
         origin: str,
         audit: Audit | None = None,
+        elsewhere: Elsewhere = _nowhere_else,
     ) -> None:
+        self._elsewhere = elsewhere
         self._noting = Noting(audit or Audit(clock), clock)
         self._db = db
         self._clock = clock
@@ -143,6 +153,8 @@ class Launches:
         try:
             connection = await self.finder.connection_of(asked)
         except (Conflict, NotFound) as error:
+            if await self._elsewhere(asked):  # it is sent on to another region, and no attempt of anybody here
+                raise
             await self.history.homeless(await self.finder.concerned(asked), kind, story, began, error)
             raise
         story.frame_origins, story.tenant = connection.frame_ancestors, connection.tenant

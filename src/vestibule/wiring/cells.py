@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from vestibule.platform.cells import Named, Place
+from vestibule.launch.model import Pressed
+from vestibule.platform.cells import Cells, Named, Place
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _TOKEN: Final = re.compile(r"vestibule_[A-Za-z0-9_-]{32,128}")
@@ -23,6 +24,14 @@ def _launch(_path: str, query: Pairs, _authorization: str) -> Named | None:
         return _connection_id(found["connection"])
     iss = found.get("iss", "")
     return Named("iss", iss) if 0 < len(iss) <= _MAX_ISS else None
+
+
+async def of_another_region(cells: Cells, asked: Pressed) -> bool:
+    """Whether a launch that is of nobody here belongs to an organisation of another cell; asked once, the answer is remembered."""
+    if not cells.others:
+        return False
+    named = Named("connection", str(asked.connection)) if asked.connection else Named("iss", asked.iss)
+    return await cells.where(named) is not None
 
 
 def _state(prefix: str, kind: str) -> Place:

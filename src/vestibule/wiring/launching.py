@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vestibule.launch.record import RecordClient
 from vestibule.launch.service import Launches
+from vestibule.wiring.cells import of_another_region
 from vestibule.wiring.parts import Parts
 
 
@@ -20,4 +21,5 @@ def make_launches(parts: Parts) -> Launches:
         record=record,
         origin=parts.settings.origin,
         audit=parts.audit,
+        elsewhere=lambda asked: of_another_region(parts.cells, asked),
     )

@@ -27,7 +27,7 @@ from vestibule.identity.model import Person, StaffRole
 from vestibule.kit.ids import fingerprint
 from vestibule.platform.audit import SYSTEM
 from vestibule.platform.telemetry import logs
-from vestibule.tenancy.model import Connection
+from vestibule.tenancy.model import Connection, Content, Environment, Vendor
 from vestibule.visits.model import Identifier, PersonRole
 
 pytestmark = pytest.mark.usefixtures("log")
@@ -251,8 +251,21 @@ async def test_the_same_record_in_both_regions_is_answered_where_the_request_arr
     await sides.here.organisation("Birch Clinic", sides.hospital.fhir)
     here = await sides.ask(sides.launch())
     assert here.location.startswith(sides.hospital.url)
+    conn = await asyncpg.connect(sides.here_url)
+    before = await conn.fetchval("select count(*) from launches"), await conn.fetchval("select count(*) from audit_entries")
     there = await sides.ask(sides.launch(connection=str(sides.connection.id)))
     assert leads(there, sides.there, "/launch/provider")
+    after = await conn.fetchval("select count(*) from launches"), await conn.fetchval("select count(*) from audit_entries")
+    assert after == before, "it is no failed launch of anybody here"
+    await conn.close()
+
+
+async def test_a_draft_here_does_not_keep_a_launch_from_the_region_whose_record_it_is(sides: Sides) -> None:
+    parts = sides.here.parts
+    tenant = await parts.organisations.create(parts.db, name="Birch Clinic", by=SYSTEM)
+    async with parts.db.tenant(tenant) as tx:
+        await parts.approvals.start(tx, Content("Draft", Vendor.EPIC, Environment.TEST, sides.hospital.fhir), by=SYSTEM)
+    assert leads(await sides.ask(sides.launch()), sides.there, "/launch/provider")
 
 
 async def test_a_dead_cell_gives_a_calm_page_soon(postgres: ServerThread, tmp_path: Path) -> None:
