@@ -200,9 +200,9 @@ async def test_a_redirect_is_named_and_never_followed(location: str, code: str, 
 async def test_a_connection_without_a_word_is_written_down(capsys: pytest.CaptureFixture[str]) -> None:
     async with raw_server(ok(STATEMENT)) as server, doctor(allow_loopback_http=False) as house:
         await house.look_at(f"https://127.0.0.1:{server.port}/R4")
-    told_log = capsys.readouterr().out
-    assert "CONNECT" in told_log
-    assert "outside-refused-address" in told_log
+    written = "".join(capsys.readouterr())  # where to, depends on who has set logging up before
+    assert "CONNECT" in written
+    assert "outside-refused-address" in written
 
 
 async def test_everything_together_ends_in_time() -> None:
