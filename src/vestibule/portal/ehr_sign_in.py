@@ -50,6 +50,16 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """A sign-in about to begin: what its return is known by."""
+
+    at: datetime
+    id: UUID = field(default_factory=new_id)
+    state: str = field(default_factory=new_secret, repr=False)
+    browser: str = field(default_factory=new_secret, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How an approver stands with the EHR for the version before them: `proved_at`, or the code of what went wrong last."""
 
@@ -86,52 +96,59 @@ class EhrSignIns:
 
     # ------------------------------------------------------------------ there
 
-    async def begin(self, who: Principal, connection: ConnectionId) -> Departure:
-        """Remember who leaves, for what, and say where to sign in.
+    async def begin(self, who: Principal, connection: ConnectionId) -> Departure | None:
+        """Remember who leaves, for what, and say where to sign in; None when that cannot be found out: why is kept, and shown there.
 
         Raises:
-            NotAllowed: approver-wrong-person. Conflict: approval-not-awaited. OutsideFailed: what discovery met.
+            NotAllowed: approver-wrong-person. Conflict: approval-not-awaited.
         """
         async with self._db.tenant(who.tenant) as tx:
             version = await self._approvals.newest(tx, connection)
             _refuse_others(version, who)
             asked = await self._approvals.candidate(tx, connection)
-        server = await self._record.discover(asked, asked.provider_client_id)
-        return await self._depart(who, version, asked, server)
+        try:
+            return await self._depart(who, version, asked, await self._record.discover(asked, client_of(asked)))
+        except VestibuleError as error:
+            await self._remember(who, version, Leaving(self._clock.now()), code=error.code)
+            return None
 
     async def _depart(self, who: Principal, version: Version, asked: Connection, server: SmartServer) -> Departure:
-        sign_in, state, browser, verifier, nonce = new_id(), new_secret(), new_secret(), new_verifier(), new_secret()
+        leaving, verifier, nonce = Leaving(self._clock.now()), new_verifier(), new_secret()
         url = authorize_url(
             server,
             client_id=client_of(asked),
             redirect_uri=self.redirect_uri,
             scope="openid fhirUser",
-            state=state,
+            state=leaving.state,
             aud=asked.iss,
             challenge=challenge_of(verifier),
             nonce=nonce,
         )
         secrets = {"verifier": verifier, "nonce": nonce, "server": server.to_json()}
-        sealed = self._box.seal(msgspec.json.encode(secrets).decode(), about=_about(who.tenant, sign_in))
-        now = self._clock.now()
+        sealed = self._box.seal(msgspec.json.encode(secrets).decode(), about=_about(who.tenant, leaving.id))
+        await self._remember(who, version, leaving, sealed=sealed)
+        return Departure(url, Cookie(browser_cookie(leaving.state), leaving.browser, CALLBACK, int(LIFETIME.total_seconds())))
+
+    async def _remember(self, who: Principal, version: Version, leaving: Leaving, *, sealed: bytes = b"", code: str = "") -> None:
         async with self._db.tenant(who.tenant) as tx:
-            await self._store.forget(who.tenant, tx, now - _KEEP)
+            await self._store.forget(who.tenant, tx, leaving.at - _KEEP)
             await self._store.begin(
                 who.tenant,
                 tx,
-                sign_in,
-                connection=asked.id,
+                leaving.id,
+                connection=version.connection,
                 version=version.number,
                 revision=version.revision,
                 member=_member(who),
                 session=who.session,
-                state_hash=fingerprint(state),
-                browser_hash=fingerprint(browser),
+                state_hash=fingerprint(leaving.state),
+                browser_hash=fingerprint(leaving.browser),
                 sealed=sealed,
-                at=now,
-                expires_at=now + LIFETIME,
+                at=leaving.at,
+                expires_at=leaving.at + LIFETIME,
             )
-        return Departure(url, Cookie(browser_cookie(state), browser, CALLBACK, int(LIFETIME.total_seconds())))
+            if code:
+                await self._store.end(who.tenant, tx, leaving.id, proved_at=None, code=code)
 
     # ------------------------------------------------------------------ and back
 

@@ -185,6 +185,11 @@ def _troubles() -> dict[str, tuple[str, str, str]]:
             _("What you were about to approve is no longer what is stored."),
             _("Read what changed once more, then sign in again."),
         ),
+        "ehr-sign-in-no-client": (
+            _("There is no client id for clinicians."),
+            _("The sign-in uses the clinicians' app, and this connection names none."),
+            _("Ask the administrator to register it at the record and to enter its client id in step 2."),
+        ),
         "ehr-sign-in-busy": (
             _("The EHR cannot sign anyone in at the moment."),
             _("It answered that it is busy or being serviced."),

@@ -219,6 +219,7 @@ async def test_a_patient_proves_nothing(setup: Setup, http: aiohttp.ClientSessio
         ({"apps": [{"client_id": PROVIDER_CLIENT, "jwks_url": "http://127.0.0.1:1/none"}]}, "“OAUTH2” error"),
         ({"settings": {"response_iss": "wrong"}}, "did not come from the EHR that was asked"),
         ({"trouble": {"token": {"mode": "error", "times": 9}}}, "could not be reached"),
+        ({"trouble": {"discovery": {"mode": "error", "times": 9}}}, "could not be reached"),
     ],
     ids=[
         "OAuth is off",
@@ -228,6 +229,7 @@ async def test_a_patient_proves_nothing(setup: Setup, http: aiohttp.ClientSessio
         "our keys not reachable",
         "another issuer",
         "tokens fail",
+        "discovery fails",
     ],
 )
 async def test_what_goes_wrong_at_the_record_is_named_with_cause_and_remedy(
@@ -242,6 +244,8 @@ async def test_what_goes_wrong_at_the_record_is_named_with_cause_and_remedy(
         await browser.follow(back.location)
     elif page.status in {302, 303}:
         await browser.follow(page.location)
+    elif "/approvals/" in page.url:
+        assert page.status == 200
     assert says in await approval_page(setup)
     assert (await setup.approve())[0] == 403
 

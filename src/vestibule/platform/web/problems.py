@@ -137,13 +137,15 @@ def as_json(problem: VestibuleError, reference: str) -> bytes:
 
 
 def _html(request: Any, problem: VestibuleError, reference: str, headers: dict[str, str]) -> Response[Any]:
-    pages = request.app.state.pages
+    pages, who = request.app.state.pages, request.scope["state"].get("principal")
+    home = f"/s/{who.session}/home" if getattr(who, "member", None) else ""
     content = pages.render(
         request,
         "error.html",
         heading=heading(problem),
         sentence=_(problem.sentence),
-        advice=advice(problem),
+        advice=_staff_advice(problem) if home else advice(problem),
+        home=home,
         again=not problem.permanent and problem.phase not in _PASSING and not problem.phase.startswith(_SIGN_IN),
         sign_in=_sign_in(request, problem),
         code=problem.code,
@@ -213,6 +215,19 @@ def advice(problem: VestibuleError) -> str:
     if not problem.permanent:
         return _("Nothing was lost. Wait a moment, then try again.")
     return _("If this keeps happening, call the clinic and tell them the reference below.")
+
+
+def _staff_advice(problem: VestibuleError) -> str:
+    """What to do next for somebody who works here; there is no clinic to call."""
+    if isinstance(problem, NotFound | Gone):
+        return _("It may have been removed meanwhile, or belong to another organisation than the one you are in.")
+    if isinstance(problem, NotAllowed):
+        return _("Nothing was changed. What you may do is decided by the administrators of your organisation.")
+    if isinstance(problem, Conflict):
+        return _("Nothing was changed. Go back, load the page again, and look at it as it is now.")
+    if not problem.permanent:
+        return _("Nothing was lost. Wait a moment, then try again.")
+    return _("If this keeps happening, tell your support team the reference below.")
 
 
 def _sign_in_advice(problem: VestibuleError) -> str:

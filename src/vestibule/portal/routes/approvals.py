@@ -98,6 +98,8 @@ async def ehr_sign_in(request: AnyRequest, principal: Principal, connection: UUI
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise NotAllowed("cross-site-request", "This request did not come from one of our own pages.", phase="web")
     departure = await ehr_sign_ins.begin(principal, ConnectionId(connection))
+    if departure is None:
+        return see_other(f"/s/{principal.session}/approvals/{connection}")
     set_cookie(request, departure.cookie)
     return see_other(departure.url)
 
