@@ -278,7 +278,7 @@ async def test_a_dead_cell_gives_a_calm_page_soon(postgres: ServerThread, tmp_pa
         assert answer.status == 503
         assert answer.headers["Retry-After"] == "5"
         assert "another region" in text
-        assert loop.time() - began < 3
+        assert loop.time() - began < 6  # a second and a half, and what the machine is busy with besides
         async with session.get(f"{here.origin}/j/abc") as answer:
             assert answer.status == 404  # what no code looks like is asked of nobody
     await postgres.drop(url)
