@@ -89,7 +89,7 @@ async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
 @get("/s/{sid:uuid}/console", access=Access.session())
 async def console(request: Request[Any, Any, Any], witness: Witness) -> Response[Any]:
     witness.seen.append("console")
-    return render(request, "error.html", heading="Console", sentence="", advice="", again=False, code="")
+    return render(request, "error.html", heading="Console", sentence="", advice="", again=False, sign_in="", code="")
 
 
 @post("/s/{sid:uuid}/end", access=Access.session(), status_code=204)

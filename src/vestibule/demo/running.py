@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -30,6 +31,7 @@ from vestibule.wiring import Parts, open_parts
 
 _MARK = "vestibule-demo"  # a file that says: this folder is the demo's, and --reset may remove it
 _READY_SECONDS = 30.0
+_logs: list[TextIO] = []
 
 Report = Callable[[str], None]
 
@@ -87,7 +89,11 @@ def prepare(data: Path, *, reset: bool) -> None:
         forget(data)
     (data / "logs").mkdir(parents=True, exist_ok=True)
     (data / _MARK).touch()
-    configure("warning", stream=(data / "logs" / "demo.log").open("a", encoding="utf-8"))
+    stream = (data / "logs" / "demo.log").open("a", encoding="utf-8")
+    configure("warning", stream=stream)
+    while _logs:  # of a demo before this one in the same process
+        _logs.pop().close()
+    _logs.append(stream)
 
 
 def forget(data: Path) -> None:
