@@ -9,6 +9,7 @@ import pytest
 
 from architecture.source import ROOT, Module, modules
 from docs.reference import actions_hidden, firsts, noted_actions, rows
+from vestibule.auditing.words import action_words
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import Actor
 from vestibule.platform.audit.model import GENESIS, Entry, chain_hash, content_hash
@@ -22,6 +23,10 @@ def test_every_action_is_documented_and_none_that_is_gone() -> None:
 
 def test_no_action_is_hidden_from_this_test() -> None:
     assert [place for module in modules("vestibule") for place in actions_hidden(module)] == []
+
+
+def test_every_action_has_words_on_the_page() -> None:
+    assert sorted(firsts("audit.md", "action")) == sorted(action_words())
 
 
 def test_each_action_says_when() -> None:

@@ -68,6 +68,9 @@ _DICOM: Final = {
 _SHAPES: Final = {
     "session.opened": Shape.LOGIN,
     "session.closed": Shape.LOGOUT,
+    "session.signed-out": Shape.LOGOUT,
+    "sign-in.succeeded": Shape.LOGIN,
+    "sign-in.refused": Shape.LOGIN,
     "access.refused": Shape.ALERT,
     "access.crossed": Shape.ALERT,
     "audit.exported": Shape.EXPORT,

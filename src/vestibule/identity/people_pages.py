@@ -147,7 +147,7 @@ async def change(
     return see_other(f"/s/{principal.session}/people")
 
 
-@get("/s/{sid:uuid}/people/{member:uuid}/remove", access=_ADMINISTRATORS)
+@get("/s/{sid:uuid}/people/{member:uuid}/removal", access=_ADMINISTRATORS)
 async def ask_remove(
     request: Request[Any, Any, Any], member: UUID, principal: Principal, db: Database, members: Members, tenancy: Tenancy
 ) -> Response[Any]:
@@ -157,7 +157,7 @@ async def ask_remove(
     return page(request, "identity/remove.html", person=found, me=principal.member, brand=brand)
 
 
-@post("/s/{sid:uuid}/people/{member:uuid}/remove", access=_ADMINISTRATORS, status_code=303)
+@post("/s/{sid:uuid}/people/{member:uuid}/removal", access=_ADMINISTRATORS, status_code=303)
 async def remove(member: UUID, principal: Principal, db: Database, members: Members, actor: Actor) -> Response[Any]:
     """Out, at once."""
     async with db.tenant(principal.tenant) as tx:

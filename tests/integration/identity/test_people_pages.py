@@ -53,7 +53,7 @@ async def test_each_page_is_for_its_roles(here: House) -> None:
 async def test_forms_are_for_the_same_roles_as_their_pages(here: House) -> None:
     somebody = await here.staff({AUDITOR})
     other = await here.staff({ADMIN}, name="Admin")
-    for path in ("people/invite", f"people/{other.member.id}", f"people/{other.member.id}/remove", "programs/new"):
+    for path in ("people/invite", f"people/{other.member.id}", f"people/{other.member.id}/removal", "programs/new"):
         assert (await somebody.post_form(path, {"auditor": "yes"}))[0] == 403, path
     assert (await other.get("people"))[0] == 200
 
@@ -110,7 +110,7 @@ async def test_the_last_administrator_is_told_why_not(here: House) -> None:
     status, text = await admin.post_form(f"people/{admin.member.id}", {"auditor": "yes"})
     assert status == 409
     assert "only administrator" in text
-    assert (await admin.post_form(f"people/{admin.member.id}/remove"))[0] == 409
+    assert (await admin.post_form(f"people/{admin.member.id}/removal"))[0] == 409
     assert (await admin.get("people"))[0] == 200
 
 
@@ -124,7 +124,7 @@ async def test_an_invitation_that_is_too_old_is_shown_as_such(here: House, owner
 
 async def test_removing_asks_first_and_then_is_at_once(here: House) -> None:
     admin, other = await here.staff({ADMIN}), await here.staff({AUDITOR}, name="Kim Elm")
-    path = f"people/{other.member.id}/remove"
+    path = f"people/{other.member.id}/removal"
     assert "Kim Elm" in (await admin.get(path))[1]
     assert (await other.get("organisations-switch"))[0] == 200  # asking changes nothing
     assert (await admin.post_form(path))[0] == 303
@@ -137,7 +137,7 @@ async def test_people_and_tokens_of_another_organisation_do_not_exist(here: Hous
     victim = await here.staff({ADMIN}, name="Victim")
     async with here.parts.db.tenant(here.tenant) as tx:
         token = (await here.parts.tokens.make(tx, name="t", roles={AUDITOR}, days=1, by=SYSTEM)).token
-    for path in (f"people/{victim.member.id}", f"people/{victim.member.id}/remove", f"people/{new_id()}"):
+    for path in (f"people/{victim.member.id}", f"people/{victim.member.id}/removal", f"people/{new_id()}"):
         assert (await mallory.get(path))[0] == 404, path
         assert (await mallory.post_form(path, {} if path.endswith("remove") else {"auditor": "yes"}))[0] == 404, path
     assert (await mallory.post_form(f"programs/{token.id}/withdraw"))[0] == 404
@@ -158,7 +158,7 @@ async def test_names_are_text_wherever_they_come_from(here: House) -> None:
     await admin.post_form("people/invite", {"name": MARKUP, "auditor": "yes"})
     await admin.post_form("programs/new", {"name": MARKUP, "days": "3", "auditor": "yes"})
     invited = await member_id(here, MARKUP)
-    for path in ("people", "programs", f"people/{invited}", f"people/{invited}/remove", f"people?search={'%3Cscript%3E'}"):
+    for path in ("people", "programs", f"people/{invited}", f"people/{invited}/removal", f"people?search={'%3Cscript%3E'}"):
         text = (await admin.get(path))[1]
         assert "<script>alert" not in text, path
         assert "&lt;script&gt;" in text, path
