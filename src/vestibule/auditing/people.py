@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from vestibule.errors import NotFound
 from vestibule.identity.members import Members
 from vestibule.kit.ids import MemberId
 from vestibule.platform.db import Tx
@@ -20,11 +19,12 @@ class MemberNames:
 
     async def names(self, tx: Tx, members: Collection[str]) -> Mapping[str, str]:
         """What those are called who are known."""
-        found: dict[str, str] = {}
+        wanted: dict[str, MemberId] = {}
         for member in members:
-            with suppress(NotFound, ValueError):
-                found[member] = (await self._members.get(tx, MemberId(UUID(member)))).called
-        return found
+            with suppress(ValueError):
+                wanted[member] = MemberId(UUID(member))
+        known = await self._members.several(tx, set(wanted.values()))
+        return {member: known[key].called for member, key in wanted.items() if key in known}
 
     async def called(self, tx: Tx, name: str, most: int) -> Sequence[str]:
         """The ids of members called like that, at most so many."""

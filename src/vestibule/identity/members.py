@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -60,6 +60,10 @@ class Members:
     async def find(self, tx: Tx, member: MemberId) -> Member | None:
         """The same, or nobody."""
         return await self._store.get(_tenant(tx), tx, member)
+
+    async def several(self, tx: Tx, members: Collection[MemberId]) -> dict[MemberId, Member]:
+        """The same of several, for lists: those who are known, removed ones too."""
+        return {one.id: one for one in await self._store.several(_tenant(tx), tx, members)} if members else {}
 
     async def invite(self, tx: Tx, *, email: str, name: str = "", roles: Iterable[StaffRole], by: Actor) -> Invited:
         """Invite somebody; inviting the same address again makes a new link, and the old one leads nowhere.

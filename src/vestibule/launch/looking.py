@@ -66,7 +66,7 @@ async def launches_page(
     async with db.tenant(principal.tenant) as tx:
         found = await launches.history.listing(tx, _filter(asked), after=after, limit=_PAGE)
         codes = await launches.history.codes(tx)
-        connections = await tenancy.connections(tx)
+        connections = await tenancy.connection_names(tx)
         organisation = await tenancy.tenant(tx)
     given = {name: value for name, value in asked.items() if value}
     return page(
@@ -82,7 +82,7 @@ async def launches_page(
         query=urlencode(given),
         outcomes=[("", _("All")), *((one.value, words) for one, words in outcome_words().items())],
         codes=[("", _("All")), *((code, code) for code in codes)],
-        connections=[("", _("All")), *((str(one.id), one.name) for one in connections)],
+        connections=[("", _("All")), *((str(key), name) for key, name in connections)],
     )
 
 

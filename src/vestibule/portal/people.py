@@ -16,8 +16,7 @@ from vestibule.tenancy.organisations import Organisations
 
 async def names_of(tx: Tx, members: Members, wanted: set[MemberId]) -> dict[Any, str]:
     """Member -> what to call them; who is gone for good is left out."""
-    found = [await members.find(tx, member) for member in wanted]
-    return {one.id: one.called for one in found if one is not None}
+    return {key: one.called for key, one in (await members.several(tx, wanted)).items()}
 
 
 async def told(tx: Tx, approvals: Approvals, organisations: Organisations, members: Members, one: ConnectionId) -> list[Change]:

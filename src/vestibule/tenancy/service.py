@@ -118,6 +118,10 @@ class Tenancy:
         """All connections in force by name."""
         return [self._opened(pair) for pair in await self._store.connections(bound(tx), tx, removed=False)]
 
+    async def connection_names(self, tx: Tx) -> list[tuple[ConnectionId, str]]:
+        """What the connections in force are called, by name, for lists to choose from: no secret is touched for it."""
+        return await self._store.connection_names(bound(tx), tx)
+
     async def past_connections(self, tx: Tx) -> list[Connection]:
         """All connections by name that are or ever were in force, for visits came through them; their secrets stay sealed."""
         return [connection for connection, _ in await self._store.connections(bound(tx), tx, removed=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from vestibule.errors import Conflict
@@ -59,6 +59,10 @@ class Versions:
         """
         head = await self._head(tx, connection)
         return (await self._version(tx, connection, head.newest)).version
+
+    async def newest_of(self, tx: Tx, connections: Sequence[ConnectionId]) -> dict[ConnectionId, Version]:
+        """The same of several, for lists; what is not there, or was removed, is left out."""
+        return {version.connection: version for version in await self._store.newest_of(bound(tx), tx, connections)}
 
     async def in_force(self, tx: Tx, connection: ConnectionId) -> Version | None:
         """What serves launches.

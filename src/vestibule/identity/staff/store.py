@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,11 @@ class StaffStore:
         lock = " for update" if locked else ""
         row = await tx.fetchrow(f"select {_COLUMNS} from members where tenant_id = $1 and id = $2{lock}", tenant, member)
         return _member(row) if row else None
+
+    async def several(self, tenant: TenantId, tx: Tx, members: Collection[MemberId]) -> list[Member]:
+        """Those of these who are known."""
+        rows = await tx.fetch(f"select {_COLUMNS} from members where tenant_id = $1 and id = any($2)", tenant, list(members))
+        return [_member(row) for row in rows]
 
     async def with_email(self, tenant: TenantId, tx: Tx, email: str) -> Member | None:
         """The member or invitation with this address, members first."""

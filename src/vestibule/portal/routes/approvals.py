@@ -49,7 +49,8 @@ async def approvals_page(
     async with db.tenant(principal.tenant) as tx:
         brand = (await organisations.get(tx)).name
         found = await approvals.lines(tx, state="awaiting", after=after)
-        awaiting = [(line, await approvals.newest(tx, line.id)) for line in found.items]
+        versions = await approvals.newest_of(tx, [line.id for line in found.items])
+        awaiting = [(line, versions[line.id]) for line in found.items if line.id in versions]
         people = await names_of(tx, members, {who for _, v in awaiting for who in (v.content.approver, v.submitted_by) if who})
     mine, others = split(awaiting, principal)
     return show(

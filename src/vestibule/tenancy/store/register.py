@@ -99,6 +99,11 @@ class TenancyStore:
         )
         return [_connection(tenant, row) for row in rows]
 
+    async def connection_names(self, tenant: TenantId, tx: Tx) -> list[tuple[ConnectionId, str]]:
+        """What the connections in force are called, by name."""
+        rows = await tx.fetch("select id, name from connections where tenant_id = $1 and serving order by name, id", tenant)
+        return [(ConnectionId(row["id"]), row["name"]) for row in rows]
+
     async def connection(self, tenant: TenantId, tx: Tx, connection: ConnectionId) -> tuple[Connection, bytes | None] | None:
         """One connection with its sealed secret."""
         row = await tx.fetchrow(

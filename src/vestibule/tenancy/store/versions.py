@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,17 @@ class VersionStore:
             number,
         )
         return _kept(row) if row else None
+
+    async def newest_of(self, tenant: TenantId, tx: Tx, connections: Sequence[ConnectionId]) -> list[Version]:
+        """The newest version of each of these that are there."""
+        columns = ", ".join(f"v.{name}" for name in _COLUMNS.split(", "))
+        rows = await tx.fetch(
+            f"select {columns} from connections c join connection_versions v on v.tenant_id = c.tenant_id and v.connection_id = c.id "
+            "and v.number = c.newest where c.tenant_id = $1 and c.id = any($2) and c.removed_at is null",
+            tenant,
+            connections,
+        )
+        return [_kept(row).version for row in rows]
 
     async def history(self, tenant: TenantId, tx: Tx, connection: ConnectionId) -> list[Version]:
         """Every version, newest first."""
