@@ -83,8 +83,8 @@ async def test_who_belongs_nowhere_and_who_belongs_to_several(browser: Browser, 
                 await page.get_by_role("button", name="Search").click()
                 await page.get_by_role("button", name="number 1").click()
                 await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-                await page.goto(page.url.replace("/home", "/organisations-switch"))
-                await looked_at(page, "switch")
+                await page.goto(page.url.replace("/home", "/organisations"))
+                await looked_at(page, "organisations")
 
 
 async def test_people_and_programs_are_kept_on_pages(browser: Browser, there: Door) -> None:

@@ -148,23 +148,6 @@ async def keep_alive(principal: Principal, db: Database, identity: Identity) -> 
     return {"seconds": await identity.seconds_left(db, principal.session)}
 
 
-@get("/s/{sid:uuid}/organisations-switch", access=Access.staff())
-async def other_organisations(
-    request: Request[Any, Any, Any],
-    principal: Principal,
-    sign_ins: SignIns,
-    db: Database,
-    tenancy: Tenancy,
-    search: str = "",
-    after: str = "",
-) -> Response[Any]:
-    """The organisations of who is signed in."""
-    mine = await sign_ins.elsewhere(principal, search=search, after=after)
-    async with db.tenant(principal.tenant) as tx:
-        brand = (await tenancy.tenant(tx)).name
-    return page(request, "identity/switch.html", mine=mine, search=search, after=after, present=principal.tenant, brand=brand)
-
-
 @post("/s/{sid:uuid}/organisations-switch", access=Access.staff(), status_code=303)
 async def switch(
     request: Request[Any, Any, Any], data: URLEncodedBody[Choice], principal: Principal, sign_ins: SignIns, actor: Actor
@@ -196,6 +179,5 @@ ROUTES = [
     sign_out,
     session,
     keep_alive,
-    other_organisations,
     switch,
 ]

@@ -278,11 +278,6 @@ class SignIns:
             await self._store.take(tx, fingerprint(secret), fingerprint(secret), self._clock.now())
         return Arrival(person, opened, destination=destination)
 
-    async def elsewhere(self, principal: Principal, *, search: str = "", after: str = "") -> Page[tuple[TenantId, str]]:
-        """The organisations a signed-in member belongs to, their present one among them."""
-        issuer, subject = await self._who_is(principal)
-        return await self._members.organisations_of(self._db, issuer, subject, search=search, after=after)
-
     async def switch(self, principal: Principal, tenant: TenantId, actor: Actor) -> OpenedSession:
         """Open a session in another organisation of the same person, by the same sign-in; the session they leave ends.
 

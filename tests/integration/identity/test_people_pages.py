@@ -126,9 +126,9 @@ async def test_removing_asks_first_and_then_is_at_once(here: House) -> None:
     admin, other = await here.staff({ADMIN}), await here.staff({AUDITOR}, name="Kim Elm")
     path = f"people/{other.member.id}/removal"
     assert "Kim Elm" in (await admin.get(path))[1]
-    assert (await other.get("organisations-switch"))[0] == 200  # asking changes nothing
+    assert (await other.get("organisations"))[0] == 200  # asking changes nothing
     assert (await admin.post_form(path))[0] == 303
-    assert (await other.get("organisations-switch"))[0] == 401
+    assert (await other.get("organisations"))[0] == 401
     assert "Kim Elm" not in (await admin.get("people"))[1]
 
 
@@ -214,6 +214,6 @@ async def test_what_is_typed_into_addresses_is_harmless(here: House) -> None:
         "people?after=x&search=%25",
         "programs?after=W10",
         "people?search=%00",
-        "organisations-switch?search=%00",
+        "organisations?search=%00",
     ):
         assert (await admin.get(path))[0] in {200, 400}, path

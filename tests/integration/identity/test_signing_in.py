@@ -221,7 +221,7 @@ async def test_a_person_of_several_organisations_chooses_and_changes(there: Door
     home = await browser.ask(chosen.location)
     assert home.status == 200
     assert (await press(browser, "/sign-in/organisations", {"organisation": str(birch)})).status == 410  # one sign-in, one choice
-    assert "Alder Clinic" in (await browser.ask(f"/s/{first}/organisations-switch")).text
+    assert "Alder Clinic" in (await browser.ask(f"/s/{first}/organisations")).text
     switched = await press(browser, f"/s/{first}/organisations-switch", {"organisation": str(there.house.tenant)})
     assert switched.status == 303
     assert (await browser.ask(switched.location)).status == 200
