@@ -20,6 +20,7 @@ from vestibule.kit.ids import MemberId, TenantId, fingerprint, new_id, new_secre
 from vestibule.kit.pageful import Page, cursor, keys_of
 from vestibule.platform.audit import Actor, Audit
 from vestibule.platform.db import Database, Tx
+from vestibule.protocols.oidc import directory_of
 
 INVITATION_DAYS: Final = timedelta(days=7)
 _MAX_NAME: Final = 200
@@ -215,6 +216,10 @@ class Members:
     async def identity_of(self, tx: Tx, member: MemberId) -> tuple[str, str]:
         """Issuer and subject of a member, to find the other organisations they belong to."""
         return await self._store.identity_of(_tenant(tx), tx, member)
+
+    async def directory_of(self, tx: Tx, member: MemberId) -> str:
+        """The Microsoft directory a member signs in from; empty for whoever comes by another way."""
+        return directory_of((await self.identity_of(tx, member))[0])
 
     async def open_session(self, tx: Tx, member: Member, *, idle: timedelta | None = None) -> OpenedSession:
         """Begin a session of a member.

@@ -228,6 +228,10 @@ def _sentences() -> dict[str, str]:
         "client-id-characters": _("A client id has at most 200 letters, digits and signs, without spaces."),
         "client-id-missing": _("Enter the client id for clinicians, for patients, or both."),
         "entra-tenant-malformed": _("A directory id looks like 72f988bf-86f1-41af-91ab-2d7cd011db47, in small letters."),
+        "entra-tenant-not-yours": _(
+            "You signed in from another Microsoft directory than this one: it would let you in no more. Enter your own directory's id, "
+            "or let somebody of that directory set it."
+        ),
         "external-taken": _("Another department has this name in the record already."),
         "field-required": _("Fill in this field."),
         "field-too-long": _("This is too long."),

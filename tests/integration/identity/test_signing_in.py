@@ -205,6 +205,23 @@ async def test_an_organisation_may_let_in_its_own_directory_only(there: Door, ow
     assert "sign-in-wrong-directory" in invited.text
 
 
+async def test_nobody_locks_themselves_out_by_naming_another_directory(there: Door, owner: asyncpg.Connection) -> None:
+    browser, by_another_way = there.browser(), await there.house.staff({StaffRole.ADMINISTRATOR})
+    base = sid_of(await accept(browser, await there.invite(), INGRID.oid))
+    form = {"name": "Alder Clinic", "support_phone": "", "idle_minutes": ""}
+    refused = await press(browser, f"/s/{base}/organisation", form | {"entra_tenant": TOMAS.tid})
+    assert refused.status == 400
+    assert 'href="#f-entra_tenant"' in refused.text
+    assert "You signed in from another Microsoft directory" in refused.text
+    malformed = await press(browser, f"/s/{base}/organisation", form | {"entra_tenant": "alder.example"})
+    assert (malformed.status, "in small letters" in malformed.text) == (400, True)
+    assert await owner.fetchval("select entra_tenant from tenants") == ""
+    assert (await press(browser, f"/s/{base}/organisation", form | {"entra_tenant": INGRID.tid.upper()})).status == 303
+    assert (await sign_in(there.browser(), INGRID.oid)).url.endswith("/home")
+    assert (await press(browser, f"/s/{base}/organisation", form | {"entra_tenant": ""})).status == 303
+    assert (await by_another_way.post_form("organisation", form | {"entra_tenant": TOMAS.tid}))[0] == 303
+
+
 async def test_a_person_of_several_organisations_chooses_and_changes(there: Door) -> None:
     birch = await there.house.organisation("Birch Hospital")
     await accept(there.browser(), await there.invite(), INGRID.oid)

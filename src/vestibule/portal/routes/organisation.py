@@ -9,12 +9,14 @@ from litestar import get, post
 from litestar.params import URLEncodedBody
 
 from vestibule.errors import InvalidFields
+from vestibule.identity.members import Members
 from vestibule.identity.model import Principal
 from vestibule.platform.audit import Actor
-from vestibule.platform.db import Database
+from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.pages import see_other
 from vestibule.portal import words
-from vestibule.portal.pages import ADMINISTRATORS, BAD, AnyRequest, AnyResponse, sentences, show
+from vestibule.portal.pages import ADMINISTRATORS, BAD, AnyRequest, AnyResponse, me, sentences, show
+from vestibule.protocols.oidc import is_guid
 from vestibule.tenancy.model import Organisation
 from vestibule.tenancy.organisations import Organisations
 
@@ -47,6 +49,7 @@ async def save_organisation(
     data: URLEncodedBody[OrganisationForm],
     db: Database,
     organisations: Organisations,
+    members: Members,
     actor: Actor,
 ) -> AnyResponse:
     """Set it."""
@@ -55,6 +58,7 @@ async def save_organisation(
     if not wrong:
         try:
             async with db.tenant(principal.tenant) as tx:
+                await _keep_the_door_open(tx, members, principal, changes["entra_tenant"])
                 await organisations.change(tx, changes, by=actor)
         except InvalidFields as error:
             wrong = error.fields
@@ -80,6 +84,13 @@ def _page(
         saved=saved,
         **more,
     )
+
+
+async def _keep_the_door_open(tx: Tx, members: Members, principal: Principal, wanted: str) -> None:
+    """Another directory than the administrator's own would let them in no more, and with them, most likely, nobody."""
+    own = await members.directory_of(tx, me(principal))
+    if own and is_guid(wanted) and wanted != own:
+        raise InvalidFields({"entra_tenant": "entra-tenant-not-yours"}, phase="organisation.save")
 
 
 def _written(one: Organisation) -> dict[str, str]:

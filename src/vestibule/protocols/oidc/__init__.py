@@ -5,13 +5,14 @@ The code flow only (Core 3.1). Codes, tokens and signatures are those of `protoc
 
 from vestibule.protocols.oidc.discovery import discover
 from vestibule.protocols.oidc.flow import authorization_url, exchange_code
-from vestibule.protocols.oidc.microsoft import TEMPLATE, fits, is_guid, issuer_of_tenant, template_of, tenant_of
+from vestibule.protocols.oidc.microsoft import TEMPLATE, directory_of, fits, is_guid, issuer_of_tenant, template_of, tenant_of
 from vestibule.protocols.oidc.server import OpenIdServer
 
 __all__ = [
     "TEMPLATE",
     "OpenIdServer",
     "authorization_url",
+    "directory_of",
     "discover",
     "exchange_code",
     "fits",

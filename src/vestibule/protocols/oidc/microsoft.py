@@ -51,6 +51,13 @@ def fits(template: str, issuer: str) -> bool:
     return issuer.startswith(before) and issuer.endswith(after) and is_guid(issuer[len(before) : len(issuer) - len(after)])
 
 
+def directory_of(issuer: str) -> str:
+    """The tenant that an issuer of Microsoft's names; empty for any other issuer."""
+    before, version, after = issuer.rpartition("/v2.0")
+    tenant = before.rpartition("/")[2]
+    return tenant if version and not after and is_guid(tenant) else ""
+
+
 def is_guid(text: str) -> bool:
     """True for a GUID as Microsoft writes it: lower case, with hyphens."""
     return _GUID.fullmatch(text) is not None
