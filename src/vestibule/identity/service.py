@@ -40,6 +40,7 @@ from vestibule.platform.web.cookies import Cookie, session_cookie
 
 CHANNEL = "vestibule_session"
 _PER_NOTICE = 100  # session ids in one NOTIFY: 37 bytes each, far below its 8,000
+KEPT = timedelta(days=1)  # a session that is over still says why; then it is forgotten
 _DESTINATION = re.compile(r"[a-z][a-z0-9-]{0,40}(/[a-z0-9-]{1,60}){0,4}")
 
 
@@ -221,7 +222,11 @@ class Identity:
                     return await self._open(tx, who, ()), f"/s/{who.session}/{row['destination']}"
         raise Gone("ticket-over", "This link was used already or is too old.", phase="session.ticket")
 
-    async def sweep(self, tx: Tx, *, keep: timedelta = timedelta(days=1)) -> int:
+    async def due(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have something to sweep."""
+        return await self._store.whose_over(db, self._clock.now() - KEPT, after, most)
+
+    async def sweep(self, tx: Tx, *, keep: timedelta = KEPT) -> int:
         """Forget what ended longer ago than `keep`."""
         return await self._store.sweep(_tenant(tx), tx, self._clock.now() - keep)
 

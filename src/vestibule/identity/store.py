@@ -9,7 +9,7 @@ from typing import Any
 
 from vestibule.identity.model import Principal, Role, StaffRole
 from vestibule.kit.ids import ConnectionId, DepartmentId, MemberId, ParticipantId, SessionId, TenantId, VisitId
-from vestibule.platform.db import Tx
+from vestibule.platform.db import Database, Tx
 
 TOUCH_EVERY = timedelta(seconds=60)
 
@@ -51,6 +51,10 @@ class IdentityStore:
         """The tenants of sessions, in a transaction without one; sessions nobody has are left out."""
         rows = await tx.fetch("select sid, whose_session(sid) as tenant from unnest($1::uuid[]) as sid", sids)
         return {SessionId(row["sid"]): TenantId(row["tenant"]) for row in rows if row["tenant"]}
+
+    async def whose_over(self, db: Database, before: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """The next tenants with sessions or tickets that ended before then."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_sessions_over($1, $2, $3)", before, after, most)]
 
     async def whose_ticket(self, tx: Tx, ticket_hash: bytes) -> TenantId | None:
         """The tenant of a ticket."""
@@ -189,7 +193,7 @@ class IdentityStore:
     async def sweep(self, tenant: TenantId, tx: Tx, before: datetime) -> int:
         """Forget sessions and tickets that ended before then; returns how many sessions."""
         await tx.execute("delete from tickets where tenant_id = $1 and expires_at < $2", tenant, before)
-        done = await tx.execute("delete from sessions where tenant_id = $1 and (expires_at < $2 or closed_at < $2)", tenant, before)
+        done = await tx.execute("delete from sessions where tenant_id = $1 and least(expires_at, closed_at) < $2", tenant, before)
         return int(done.split()[-1])
 
 

@@ -26,6 +26,7 @@ from vestibule.platform.db import Database, Tx
 CHANNEL: Final = "vestibule_token"
 PREFIX: Final = "vestibule_"
 MOST_DAYS: Final = 730
+KEPT: Final = timedelta(days=90)  # one that has ended still stands in the list
 _BELIEVED: Final = 1.0  # seconds
 _TOUCH_EVERY: Final = timedelta(seconds=60)
 _MOST_KNOWN: Final = 10_000
@@ -106,7 +107,11 @@ class Tokens:
             return None
         return Caller(known.tenant, known.token.id, known.token.roles)
 
-    async def sweep(self, tx: Tx, *, keep: timedelta = timedelta(days=90)) -> int:
+    async def due(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have something to sweep."""
+        return await self._store.whose_over(db, self._clock.now() - KEPT, after, most)
+
+    async def sweep(self, tx: Tx, *, keep: timedelta = KEPT) -> int:
         """Forget tokens that ended longer ago than `keep`."""
         return await self._store.sweep(_tenant(tx), tx, self._clock.now() - keep)
 

@@ -135,6 +135,10 @@ class Launches:
         async with self._db.tenant(story.tenant) as tx:
             return await self._tenancy.tenant(tx)
 
+    async def due(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have attempts to forget."""
+        return await self._store.whose_over(db, self._clock.now() - _KEEP, after, most)
+
     async def forget(self, tx: Tx) -> int:
         """Delete the organisation's attempts of more than ninety days ago; how many."""
         return await self._store.forget(bound(tx), tx, self._clock.now() - _KEEP)

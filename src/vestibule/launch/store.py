@@ -228,6 +228,10 @@ class LaunchStore:
         found = await tx.fetchrow(sql, tenant, connection, launch_hash)
         return str(found["reference"]) if found else ""
 
+    async def whose_over(self, db: Database, before: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """The next tenants with attempts that began before `before`."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_launches_over($1, $2, $3)", before, after, most)]
+
     async def forget(self, tenant: TenantId, tx: Tx, before: datetime) -> int:
         """Delete attempts that began before `before`; says how many."""
         status = await tx.execute("delete from launches where tenant_id = $1 and started_at < $2", tenant, before)

@@ -36,7 +36,7 @@ CALLBACK: Final = "/setup/callback"
 LIFETIME: Final = timedelta(minutes=10)
 PROOF_HOLDS: Final = timedelta(minutes=60)
 UNFINISHED: Final = "ehr-sign-in-unfinished"  # left for the EHR and has not come back: it may have shown an error page of its own
-_KEEP: Final = timedelta(days=30)
+KEPT: Final = timedelta(days=30)
 _PHASE: Final = "approval.ehr-sign-in"
 _PATIENTS: Final = frozenset({"Patient", "RelatedPerson"})
 
@@ -131,7 +131,6 @@ class EhrSignIns:
 
     async def _remember(self, who: Principal, version: Version, leaving: Leaving, *, sealed: bytes = b"", code: str = "") -> None:
         async with self._db.tenant(who.tenant) as tx:
-            await self._store.forget(who.tenant, tx, leaving.at - _KEEP)
             await self._store.begin(
                 who.tenant,
                 tx,

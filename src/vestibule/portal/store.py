@@ -23,6 +23,11 @@ class PortalStore:
         found = (await db.ask("select whose_ehr_sign_in($1)", state_hash))[0][0]
         return None if found is None else TenantId(found)
 
+    async def whose_over(self, db: Database, expired: datetime, before: datetime, *, after: TenantId, most: int) -> list[TenantId]:
+        """The next organisations with sign-ins that expired and still keep something sealed, or that began before `before`."""
+        rows = await db.ask("select whose_ehr_sign_ins_over($1, $2, $3, $4)", expired, before, after, most)
+        return [TenantId(row[0]) for row in rows]
+
     async def begin(
         self,
         tenant: TenantId,
@@ -117,6 +122,12 @@ class PortalStore:
             at,
         )
         return status != "UPDATE 0"
+
+    async def unseal(self, tenant: TenantId, tx: Tx, expired: datetime) -> None:
+        """Erase what sign-ins keep sealed that expired before then: nobody can come back with them."""
+        await tx.execute(
+            "update ehr_sign_ins set sealed = null where tenant_id = $1 and expires_at < $2 and sealed is not null", tenant, expired
+        )
 
     async def forget(self, tenant: TenantId, tx: Tx, before: datetime) -> None:
         """Delete sign-ins that began before `before`."""

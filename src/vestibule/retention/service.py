@@ -11,6 +11,7 @@ from datetime import timedelta
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId
 from vestibule.platform.db import Database, Tx
+from vestibule.retention.store import RetentionStore
 from vestibule.tenancy.model import Connection
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.model import PersonState, Visit
@@ -22,27 +23,45 @@ AD_HOC = timedelta(hours=12)
 KEPT_AT_MOST = timedelta(days=7)
 # No window closes sooner than this after a visit's time; younger visits need not be looked at.
 _YOUNGEST = timedelta(minutes=5)
+_PORTION = 200  # visits that are read at once
 
 
 class Retention:
     """Ends what is over, and forgets."""
 
-    def __init__(self, *, visits: Visits, tenancy: Tenancy, clock: Clock) -> None:
+    def __init__(self, *, visits: Visits, tenancy: Tenancy, clock: Clock, portion: int = _PORTION) -> None:
         self._visits = visits
         self._tenancy = tenancy
         self._clock = clock
+        self._portion = portion
+        self._store = RetentionStore()
 
     async def end_overdue(self, db: Database, tenant: TenantId) -> int:
         """End an organisation's visits that are over; how many. Each in a transaction of its own, so that one cannot hold up the rest."""
         async with db.tenant(tenant) as tx:
             connections = {one.id: one for one in await self._tenancy.past_connections(tx)}
-            found = await self._visits.unfinished(tx, self._clock.now() - _YOUNGEST)
-        pairs = [(visit, connections.get(visit.connection) if visit.connection else None) for visit in found]
-        overdue = [(visit, connection) for visit, connection in pairs if self._over(visit, connection)]
-        for visit, connection in overdue:
+        ended, last = 0, None
+        while True:
             async with db.tenant(tenant) as tx:
-                await self._end(tx, visit, connection)
-        return len(overdue)
+                found = await self._visits.unfinished(tx, self._clock.now() - _YOUNGEST, after=last, limit=self._portion)
+            pairs = [(visit, connections.get(visit.connection) if visit.connection else None) for visit in found]
+            overdue = [(visit, connection) for visit, connection in pairs if self._over(visit, connection)]
+            for visit, connection in overdue:
+                async with db.tenant(tenant) as tx:
+                    await self._end(tx, visit, connection)
+            ended += len(overdue)
+            if len(found) < self._portion:
+                return ended
+            last = found[-1]  # those behind it may be over though many before them are not: each record has its own window
+
+    async def due_to_end(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have visits to end: the same judgement as `_over`, made for all of them at once."""
+        now = self._clock.now()
+        return await self._store.whose_over(db, now, began=now - _YOUNGEST, ad_hoc=now - AD_HOC, after=after, most=most)
+
+    async def due_to_forget(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have people to forget."""
+        return await self._store.whose_known(db, self._clock.now() - KEPT_AT_MOST, after=after, most=most)
 
     async def forget(self, db: Database, tenant: TenantId) -> int:
         """Erase who people were in visits long over, though the record may not have been told everything; how many people."""

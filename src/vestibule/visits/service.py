@@ -85,9 +85,10 @@ class Visits:
         found = await self.store.find_by_identifiers(tenant_of(tx), tx, identifiers)
         return found[0] if found else None
 
-    async def unfinished(self, tx: Tx, before: datetime, *, limit: int = 200) -> list[Visit]:
-        """Visits whose time lies before and that nobody has ended; those people are still in are among them."""
-        return await self.book.read_day(tx, await self.store.find_unfinished(tenant_of(tx), tx, before, limit))
+    async def unfinished(self, tx: Tx, before: datetime, *, after: Visit | None = None, limit: int = 200) -> list[Visit]:
+        """Visits whose time lies before and that nobody has ended, behind `after`; those people are still in are among them."""
+        place = (after.starts_at or after.opened_at or after.created_at, after.id) if after and after.created_at else None
+        return await self.book.read_day(tx, await self.store.find_unfinished(tenant_of(tx), tx, before, place, limit))
 
     # ------------------------------------------------------------------ coming
 

@@ -60,14 +60,19 @@ class VisitStore:
             )
         )
 
-    async def find_unfinished(self, tenant: TenantId, tx: Tx, before: datetime, limit: int) -> list[Row]:
+    async def find_unfinished(
+        self, tenant: TenantId, tx: Tx, before: datetime, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Row]:
         """Visits neither ended nor cancelled whose time (or, without an appointment, whose beginning) lies before; oldest first."""
         return list(
             await tx.fetch(
                 f"select {_VISIT} from visits where tenant_id = $1 and state in ('scheduled', 'open') and merged_into is null"
-                " and coalesce(starts_at, opened_at, created_at) < $2 order by coalesce(starts_at, opened_at, created_at), id limit $3",
+                " and coalesce(starts_at, opened_at, created_at) < $2 and ($4::uuid is null or"
+                " (coalesce(starts_at, opened_at, created_at), id) > ($3, $4))"
+                " order by coalesce(starts_at, opened_at, created_at), id limit $5",
                 tenant,
                 before,
+                *(after or (None, None)),
                 limit,
             )
         )

@@ -72,6 +72,10 @@ class ProgramStore:
         )
         return None if found is None else str(found)
 
+    async def whose_over(self, db: Database, before: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """The next tenants with tokens that ended before then."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_tokens_over($1, $2, $3)", before, after, most)]
+
     async def sweep(self, tenant: TenantId, tx: Tx, before: datetime) -> int:
         """Forget tokens that ended before then."""
         status = await tx.execute("delete from api_tokens where tenant_id = $1 and least(withdrawn_at, expires_at) < $2", tenant, before)
