@@ -86,7 +86,7 @@ class Drafts:
         elif content.iss != was.iss:
             content = replace(content, fhir_version="")
         outcome = await self._put(connection, writing, content)
-        return await self._with_findings(writing, outcome, findings)
+        return await self._with_findings(writing, outcome, findings, found.suggested if found else "")
 
     async def submit(self, connection: ConnectionId, writing: Writing) -> Outcome:
         """Name the approver, and ask them."""
@@ -141,11 +141,11 @@ class Drafts:
             **who,  # type: ignore[arg-type]
         )
 
-    async def _with_findings(self, writing: Writing, outcome: Outcome, findings: list[Finding]) -> Outcome:
+    async def _with_findings(self, writing: Writing, outcome: Outcome, findings: list[Finding], suggested: str) -> Outcome:
         if outcome.version is None:
             trick = next((one for one in findings if one.level is Level.STOPS and one.code.startswith("url-")), None)
             return replace(outcome, words={"iss": f"{trick.what} {trick.remedy}"}) if trick and "iss" in outcome.wrong else outcome
         async with self._db.tenant(writing.who.tenant) as tx:
             version = outcome.version
-            await self._reports.keep(tx, version.connection, "address", findings, revision=version.revision)
+            await self._reports.keep(tx, version.connection, "address", findings, revision=version.revision, suggested=suggested)
         return replace(outcome, stops=any(one.level is Level.STOPS for one in findings))

@@ -43,7 +43,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found, and when. `findings` have `level`, `code`, `what` and `remedy`."""
+    """What the doctor found, and when. `findings` have `level`, `code`, `what`, `remedy`, and one may have `use`: the address that works."""
 
     at: datetime
     revision: int
@@ -53,6 +53,11 @@ class Report:
     def stops(self) -> int:
         """How many findings are in the way of visits."""
         return sum(one["level"] == "stops" for one in self.findings)
+
+    @property
+    def suggested(self) -> str:
+        """The address that works, where the doctor found it beside the one it was given; else empty."""
+        return next((one["use"] for one in self.findings if one.get("use")), "")
 
     @property
     def looks(self) -> int:

@@ -20,9 +20,11 @@ class Reports:
         self._clock = clock
         self._store = PortalStore()
 
-    async def keep(self, tx: Tx, connection: ConnectionId, kind: str, findings: Iterable[Finding], *, revision: int) -> None:
-        """Keep what was found now, instead of what was found before."""
-        plain = [{"level": one.level.value, "code": one.code, "what": one.what, "remedy": one.remedy} for one in findings]
+    async def keep(
+        self, tx: Tx, connection: ConnectionId, kind: str, findings: Iterable[Finding], *, revision: int, suggested: str = ""
+    ) -> None:
+        """Keep what was found now, instead of what was found before; `suggested` stays with the finding that names it."""
+        plain = [_plain(one, suggested) for one in findings]
         await self._store.put_report(_tenant(tx), tx, connection, kind, revision=revision, at=self._clock.now(), findings=plain)
 
     async def of(self, tx: Tx, connections: list[ConnectionId]) -> dict[tuple[ConnectionId, str], Report]:
@@ -33,6 +35,11 @@ class Reports:
     async def one(self, tx: Tx, connection: ConnectionId, kind: str) -> Report | None:
         """One report of one connection."""
         return (await self.of(tx, [connection])).get((connection, kind))
+
+
+def _plain(one: Finding, suggested: str) -> dict[str, str]:
+    plain = {"level": one.level.value, "code": one.code, "what": one.what, "remedy": one.remedy}
+    return plain | {"use": suggested} if suggested and suggested in one.remedy else plain
 
 
 def _report(row: Any) -> Report:

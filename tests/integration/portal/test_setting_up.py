@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 
 import aiohttp
@@ -53,6 +54,37 @@ async def test_an_address_where_nothing_good_answers_is_kept_and_says_so_beside_
     page = (await setup.admin.get("/".join(to.split("/")[3:]), Accept="text/html"))[1]
     assert "Found at this address" in page
     assert "Stops" in page
+
+
+USE = re.compile(r'name="use" value="([^"]+)">Use this address')
+
+
+async def test_the_address_that_works_is_one_press_away(setup: Setup) -> None:
+    await setup.start(iss=f"{setup.hospital.url}/interconnect/api/FHIR")
+    path = f"connections/{setup.connection}/address"
+    page = (await setup.admin.get(path, Accept="text/html"))[1]
+    offered = USE.search(page)
+    assert offered
+    assert offered[1] == setup.hospital.fhir
+    # Enter in a field must not press it: the form's first button is another one.
+    assert re.findall(r'<button[^>]*name="(\w+)"', page[page.index("novalidate data-slow") :])[0] == "go"
+    typed = await setup.form(setup.admin, path)
+    status, to = await setup.admin.post_form(path, typed | {"name": "Renamed", "use": offered[1]})
+    assert (status, to.rsplit("/", 1)[1]) == (303, "keys")
+    found = (await setup.newest()).content
+    assert (found.iss, found.fhir_version, found.name) == (setup.hospital.fhir, "R4", "Renamed")
+    assert not USE.search((await setup.admin.get(path, Accept="text/html"))[1])
+
+
+async def test_an_address_in_the_place_of_the_offered_one_is_judged_like_a_typed_one(setup: Setup) -> None:
+    await setup.start(iss=f"{setup.hospital.url}/interconnect/api/FHIR")
+    was, path = await setup.newest(), f"connections/{setup.connection}/address"
+    typed = await setup.form(setup.admin, path)
+    for changes, says in ADDRESSES:
+        if changes.get("iss"):
+            status, page = await setup.admin.post_form(path, typed | {"use": changes["iss"]})
+            assert (status, says in page) == (400, True), changes
+    assert await setup.newest() == was
 
 
 ADDRESSES: list[tuple[dict[str, str], str]] = [

@@ -26,7 +26,7 @@ _YES = "yes"
 
 
 class AddressForm(msgspec.Struct, forbid_unknown_fields=True):
-    """The first step. `vendor` is empty while we are to find out; `go` says where to go on."""
+    """The first step. `vendor` is empty while we are to find out; `go` says where to go on; `use` is an address to take instead of `iss`."""
 
     name: str = ""
     iss: str = ""
@@ -34,6 +34,11 @@ class AddressForm(msgspec.Struct, forbid_unknown_fields=True):
     vendor: str = ""
     revision: int = 0
     go: str = "next"
+    use: str = ""
+
+    def typed(self) -> dict[str, str]:
+        """The fields of the step. The address of a button is looked at like one that somebody typed: a form can say anything."""
+        return {name: getattr(self, name) for name in ADDRESS} | ({"iss": self.use} if self.use else {})
 
 
 class KeysForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,7 +86,7 @@ async def start(
     request: AnyRequest, principal: Principal, data: URLEncodedBody[AddressForm], drafts: Drafts, wizard: WizardPages, actor: Actor
 ) -> AnyResponse:
     """Look at the address, keep a draft, go on."""
-    typed = {name: getattr(data, name) for name in ADDRESS}
+    typed = data.typed()
     outcome = await drafts.address(None, Writing(principal, actor, typed, data.revision))
     if outcome.version is None:
         return await wizard.blank(request, principal, typed, outcome)
@@ -105,7 +110,7 @@ async def save_address(
     actor: Actor,
 ) -> AnyResponse:
     """Look at the address, save, go on; what stands in the way is shown beside the field."""
-    typed = {name: getattr(data, name) for name in ADDRESS}
+    typed = data.typed()
     outcome = await drafts.address(ConnectionId(connection), Writing(principal, actor, typed, data.revision))
     return await _saved(request, principal, ConnectionId(connection), wizard, Step.ADDRESS, typed, outcome, data.go)
 
