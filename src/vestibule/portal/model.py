@@ -43,7 +43,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found, and when. `findings` have `level`, `code`, `what`, `remedy`, and one may have `use`: the address that works."""
+    """What the doctor found, and when. `findings` have `level`, `code`, `what`, `remedy`, one perhaps `use`: the address that works."""
 
     at: datetime
     revision: int

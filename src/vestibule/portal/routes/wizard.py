@@ -26,7 +26,7 @@ _YES = "yes"
 
 
 class AddressForm(msgspec.Struct, forbid_unknown_fields=True):
-    """The first step. `vendor` is empty while we are to find out; `go` says where to go on; `use` is an address to take instead of `iss`."""
+    """The first step. `vendor` is empty while we are to find out; `go` says where to go on; `use` is an address instead of `iss`."""
 
     name: str = ""
     iss: str = ""
