@@ -17,6 +17,7 @@ from vestibule.protocols.oauth2 import ClientIdentity
 from vestibule.protocols.oidc import (
     OpenIdServer,
     authorization_url,
+    directory_of,
     discover,
     exchange_code,
     fits,
@@ -140,6 +141,15 @@ def test_nothing_but_the_guid_of_an_organisation_is_a_tenant(text: str) -> None:
     assert tenant_of({"tid": text}) in {"", text}
     assert (tenant_of({"tid": text}) == "") or fits(TEMPLATE, issuer_of_tenant(TEMPLATE, text))
     assert fits(TEMPLATE, issuer_of_tenant(TEMPLATE, text)) == (tenant_of({"tid": text}) == text != "")
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [ISSUER, TEMPLATE, "", TENANT, f"https://{TENANT}/x/v2.0", f"https://login.example/{TENANT}", f"https://login.example/{TENANT}/v2.0/"],
+)
+def test_an_issuer_that_is_not_of_one_directory_names_none(issuer: str) -> None:
+    assert directory_of(f"https://login.example/{TENANT}/v2.0") == TENANT
+    assert directory_of(issuer) == ""
 
 
 def test_what_is_kept_with_a_sign_in_comes_back_as_it_was() -> None:
