@@ -19,11 +19,13 @@ import pytest
 from support.folders import quick_folder
 from vestibule.kit.ids import TenantId, new_id
 from vestibule.platform.db import Database, EmbeddedPostgres, migrate
+from vestibule.protocols.jose import SigningKey
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 _TEMPLATE = "vestibule_template"
 T = TypeVar("T")
 _numbers = itertools.count(1)
+_RSA_KEYS = 6
 # Data that a power cut may take is fine here; a test lives for milliseconds.
 _CHEAP = {
     "fsync": "off",
@@ -146,6 +148,27 @@ async def tenant(owner: asyncpg.Connection) -> TenantId:
 async def other_tenant(owner: asyncpg.Connection) -> TenantId:
     """Another organisation, which must never be seen from the first."""
     return await add_tenant(owner, "Southfield Clinic")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_rsa_keys() -> Iterator[None]:
+    """Connections made in tests share a handful of RSA keys: making one takes half a second, and is tested where keys are tested."""
+    made: list[SigningKey] = []
+    turn = itertools.count()
+
+    class Shared(SigningKey):
+        @classmethod
+        def generate(cls, alg: str) -> SigningKey:
+            if alg != "RS384":
+                return SigningKey.generate(alg)
+            if len(made) < _RSA_KEYS:
+                made.append(SigningKey.generate(alg))
+                return made[-1]
+            return made[next(turn) % _RSA_KEYS]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vestibule.tenancy.service.SigningKey", Shared)
+        yield
 
 
 async def add_tenant(owner: asyncpg.Connection, name: str) -> TenantId:

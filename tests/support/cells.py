@@ -13,12 +13,12 @@ import aiohttp
 from practice.seed import PATIENT_CLIENT, PROVIDER_CLIENT
 from practice.server import Running
 from support.launching import Browser, Page
-from support.serving import served
+from support.serving import serving
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.processes import free_port
 from vestibule.settings import load
 from vestibule.tenancy.model import Connection, Environment, Vendor
-from vestibule.wiring import Parts, live, open_parts, web_app
+from vestibule.wiring import Parts, live, open_parts
 
 TOKEN = "between-cells-" + "t" * 24
 
@@ -68,7 +68,7 @@ async def running(region: str, origins: Mapping[str, str], url: str, data: Path)
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings, url))
         feed = await stack.enter_async_context(live(parts))
-        await stack.enter_async_context(served(web_app(parts, feed), port=port))
+        await stack.enter_async_context(serving(parts, feed, port=port))
         yield Cell(region, origins[region], parts)
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from playwright.async_api import Page
 
 from support.launching import free_port
-from support.serving import served
+from support.serving import serving
 from vestibule.identity.model import Member, Person, Role, StaffRole
 from vestibule.identity.service import OpenedSession
 from vestibule.kit.ids import ConnectionId, TenantId, VisitId, new_id
@@ -25,7 +25,7 @@ from vestibule.settings import load as load_settings
 from vestibule.tenancy.model import Connection, Department, Environment, Vendor
 from vestibule.visits.feed import Feed
 from vestibule.visits.model import Identifier, Participant, PersonRole
-from vestibule.wiring import Parts, live, open_parts, web_app
+from vestibule.wiring import Parts, live, open_parts
 
 _ROLES = {PersonRole.PROVIDER: Role.CLINICIAN, PersonRole.PATIENT: Role.PATIENT}
 
@@ -223,5 +223,5 @@ async def house(db_url: str, data: Path, *, port: int = 0, more: Mapping[str, st
                 tx,
                 Connection(ConnectionId(new_id()), tenant, "Practice hospital", Vendor.EPIC, Environment.TEST, "http://localhost:1/fhir"),
             )
-        async with live(parts) as feed, served(web_app(parts, feed), port=port, grace=0.5):
+        async with live(parts) as feed, serving(parts, feed, port=port, grace=0.5):
             yield House(parts, feed, f"http://127.0.0.1:{port}", tenant, department, connection)

@@ -11,13 +11,13 @@ from typing import Any
 
 import aiohttp
 
-from support.serving import served
+from support.serving import serving
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import SYSTEM
 from vestibule.processes import free_port
 from vestibule.settings import load
-from vestibule.wiring import Parts, live, open_parts, web_app
+from vestibule.wiring import Parts, live, open_parts
 
 EVERY_ROLE = frozenset(StaffRole)
 
@@ -105,6 +105,6 @@ async def house(url: str, data: Path, **environ: str) -> AsyncIterator[House]:
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings, url))
         feed = await stack.enter_async_context(live(parts))
-        await stack.enter_async_context(served(web_app(parts, feed), port=port))
+        await stack.enter_async_context(serving(parts, feed, port=port))
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         yield House(settings.origin, parts, session)

@@ -11,6 +11,8 @@ from email.parser import BytesParser
 from litestar import Litestar
 
 from vestibule.platform.web.serve import Server
+from vestibule.visits.feed import Feed
+from vestibule.wiring import Parts, web_app
 
 
 @asynccontextmanager
@@ -22,6 +24,19 @@ async def served(app: Litestar, *, port: int = 0, grace: float = 2.0) -> AsyncIt
         yield server
     finally:
         await server.stop()
+
+
+# Applications that a test before this one has served: putting one together takes longer than most tests do.
+_SPARE: list[Litestar] = []
+
+
+@asynccontextmanager
+async def serving(parts: Parts, feed: Feed, *, port: int = 0, grace: float = 2.0) -> AsyncIterator[Server]:
+    """The whole application on these parts."""
+    app = web_app(parts, feed, over=_SPARE.pop() if _SPARE else None)
+    async with served(app, port=port, grace=grace) as server:
+        yield server
+    _SPARE.append(app)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
 from vestibule.platform.health.pulse import Pulse
 from vestibule.platform.telemetry.metrics import SIGNALS, WATCHERS
-from vestibule.platform.web.app import build_app
+from vestibule.platform.web.app import build_app, refit
 from vestibule.platform.web.config import NavItem, Proof, WebConfig
 from vestibule.platform.web.limits import RATES
 from vestibule.platform.web.serve import serve
@@ -89,8 +89,11 @@ async def live(parts: Parts) -> AsyncIterator[Feed]:
         await feed.hub.stop()
 
 
-def web_app(parts: Parts, feed: Feed) -> Litestar:
-    """The web application: every feature's routes on these parts."""
+def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litestar:
+    """The web application: every feature's routes on these parts; `over` is one that nobody serves any more, taken into use again."""
+    services, config = {**_services(parts), "feed": feed}, _web_config(parts)
+    if over is not None:
+        return refit(over, services=services, config=config)
     routes = [
         *health_routes.ROUTES,
         *cell_routes.ROUTES,
@@ -109,7 +112,7 @@ def web_app(parts: Parts, feed: Feed) -> Litestar:
         *record_routes.ROUTES,
         *rehearsal_routes.ROUTES,
     ]
-    return build_app(routes=routes, services={**_services(parts), "feed": feed}, config=_web_config(parts))
+    return build_app(routes=routes, services=services, config=config)
 
 
 def _services(parts: Parts) -> dict[str, object]:

@@ -23,7 +23,7 @@ from vestibule.platform.audit import Actor, actor_from
 from vestibule.platform.web import assets as asset_routes
 from vestibule.platform.web import problems
 from vestibule.platform.web.access import Rule, guard
-from vestibule.platform.web.assets import Assets
+from vestibule.platform.web.assets import assets_of
 from vestibule.platform.web.config import WEB, WebConfig
 from vestibule.platform.web.front import Front
 from vestibule.platform.web.pages import Pages
@@ -52,27 +52,44 @@ def build_app(
     names = {*services, "principal", "actor"}
     for route in every:
         mark(route, names)
-    clock: Clock = services.get("clock", SystemClock())
-    assets = Assets({"web": WEB / "assets", **config.assets})
+    held = dict(services)
     app = Litestar(
-        route_handlers=[bind(route, services) for route in every],
+        route_handlers=[bind(route, held) for route in every],
         guards=[guard],
         dependencies={
             "principal": Provide(_principal, sync_to_thread=False),
             "actor": Provide(_actor, sync_to_thread=False),
-            **{name: _given(value) for name, value in services.items()},
+            **({} if all(isinstance(route, BaseRouteHandler) for route in every) else {n: _given(v) for n, v in services.items()}),
         },
         exception_handlers={Exception: problems.response},
         lifespan=list(lifespan),
-        state=State({"web": config, "assets": assets, "pages": Pages(config, assets), "services": dict(services)}),
+        state=State({"services": held}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,  # Front counts, and says it in our own words
     )
     _refuse_open_doors(app)
     _find_mounts_by_method(app.asgi_router.root_route_map_node)
-    inner = config.around(app.asgi_handler) if config.around else app.asgi_handler
-    app.asgi_handler = Front(inner, config, clock)
+    app.state["inner"] = app.asgi_handler
+    return refit(app, services=services, config=config)
+
+
+def refit(app: Litestar, *, services: Mapping[str, Any], config: WebConfig) -> Litestar:
+    """The same routes over other services. Putting two hundred of them together takes half a second, which tests would wait for each time.
+
+    Args:
+        app: made by `build_app` from the same routes; nobody serves it now.
+        services: of the same names.
+        config: how it behaves from now on.
+    """
+    held: dict[str, Any] = app.state["services"]
+    held.clear()
+    held.update(services)
+    assets = assets_of(tuple({"web": WEB / "assets", **config.assets}.items()))
+    app.state.update({"web": config, "assets": assets, "pages": Pages(config, assets)})
+    inner = app.state["inner"]
+    clock: Clock = services.get("clock", SystemClock())
+    app.asgi_handler = Front(config.around(inner) if config.around else inner, config, clock)
     return app
 
 

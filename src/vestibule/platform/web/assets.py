@@ -10,6 +10,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,12 @@ class Assets:
         if asset := self._files.get(name):
             return asset, version == self.version
         raise NotFound("no-such-asset", "There is no such file.", phase="web")
+
+
+@lru_cache(8)
+def assets_of(folders: tuple[tuple[str, Path], ...]) -> Assets:
+    """The files of these folders, read once in a process."""
+    return Assets(dict(folders))
 
 
 def _read(path: Path) -> Asset:

@@ -10,7 +10,7 @@ ourselves is not validated again: that would cost time on each request, and Lite
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import update_wrapper
 from inspect import iscoroutinefunction, signature
@@ -62,17 +62,17 @@ def bind(route: Any, services: Mapping[str, Any]) -> Any:
     """
     if not isinstance(route, BaseRouteHandler) or not iscoroutinefunction(route.fn):
         return route
-    given = {name: services[name] for name in signature(route.fn).parameters if name in services}
+    given = [name for name in signature(route.fn).parameters if name in services]
     if not given:
         return route
     bound = copy(route)
-    bound._fn = _given(route.fn, given)  # noqa: SLF001  a handler's function has no other door
+    bound._fn = _given(route.fn, given, services)  # noqa: SLF001  a handler's function has no other door
     return bound
 
 
-def _given(function: Callable[..., Any], given: Mapping[str, Any]) -> Callable[..., Any]:
+def _given(function: Callable[..., Any], given: Sequence[str], services: Mapping[str, Any]) -> Callable[..., Any]:
     async def bound(*args: Any, **more: Any) -> Any:
-        return await function(*args, **more, **given)
+        return await function(*args, **more, **{name: services[name] for name in given})
 
     update_wrapper(bound, function)
     del bound.__wrapped__  # type: ignore[attr-defined]  # or the signature would be read from the original
