@@ -86,6 +86,7 @@ def refit(app: Litestar, *, services: Mapping[str, Any], config: WebConfig) -> L
     held.clear()
     held.update(services)
     assets = assets_of(tuple({"web": WEB / "assets", **config.assets}.items()))
+    app.state.pop("stopping", None)
     app.state.update({"web": config, "assets": assets, "pages": Pages(config, assets)})
     inner = app.state["inner"]
     clock: Clock = services.get("clock", SystemClock())
