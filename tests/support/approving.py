@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import AsyncMock
 
+import pytest
+
+from vestibule.errors import InvalidFields, VestibuleError
 from vestibule.kit.clock import Clock, FrozenClock, SystemClock
-from vestibule.kit.ids import MemberId, new_id
+from vestibule.kit.ids import MemberId, TenantId, new_id
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.audit import SYSTEM, Audit
-from vestibule.platform.db import Tx
+from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.approval import Approvals
 from vestibule.tenancy.model import Content, Environment, Vendor, Version
 from vestibule.tenancy.organisations import Organisations
@@ -81,3 +84,17 @@ def content(**changes: Any) -> Content:
         "provider_client_id": "provider",
     }
     return Content(**usual | changes)
+
+
+async def awaiting(db: Database, tenant: TenantId, office: Office, approver: MemberId, **changes: Any) -> Version:
+    async with db.tenant(tenant) as tx:
+        return await office.submitted(tx, content(approver=approver, **changes), member=person())
+
+
+async def code_of(work: Any) -> str:
+    """How an act that must be refused is refused: its code, or those of its fields."""
+    with pytest.raises(VestibuleError) as refused:
+        await work
+    if isinstance(refused.value, InvalidFields):
+        return ", ".join(f"{field}: {code}" for field, code in sorted(refused.value.fields.items()))
+    return refused.value.code
