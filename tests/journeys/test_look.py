@@ -39,7 +39,7 @@ async def broken() -> None:
 
 @get("/named", access=Access.PUBLIC)
 async def named(request: Request[Any, Any, Any], name: str) -> Response[Any]:
-    return render(request, "error.html", heading=name, sentence=name, advice=name, again=False, sign_in="", code="x")
+    return render(request, "named.html", heading=name, sentence=name, advice=name)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

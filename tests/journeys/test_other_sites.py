@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from vestibule.platform.web.pages import see_other
 from vestibule.platform.web.serve import Server, hold_port
 
 SID = UUID(int=7)
+LOOKS = Path(__file__).parents[1] / "support" / "looks"
 
 
 class Site:
@@ -89,7 +91,7 @@ async def begin(request: Request[Any, Any, Any]) -> Response[Any]:
 @get("/s/{sid:uuid}/console", access=Access.session())
 async def console(request: Request[Any, Any, Any], witness: Witness) -> Response[Any]:
     witness.seen.append("console")
-    return render(request, "error.html", heading="Console", sentence="", advice="", again=False, sign_in="", code="")
+    return render(request, "named.html", heading="Console", sentence="", advice="")
 
 
 @post("/s/{sid:uuid}/end", access=Access.session(), status_code=204)
@@ -117,7 +119,7 @@ async def server(witness: Witness, record: Site) -> AsyncIterator[Server]:
 
     with hold_port("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
-    config = WebConfig(origin=f"http://127.0.0.1:{port}", prove=prove)
+    config = WebConfig(origin=f"http://127.0.0.1:{port}", prove=prove, templates=[LOOKS])
     app = build_app(routes=[begin, console, end, signal], services={"witness": witness}, config=config)
     async with served(app, port=port) as listening:
         yield listening
