@@ -23,7 +23,7 @@ STORES = [
 ]
 VIDEO = [
     "tests/journeys/room",
-    *(f"tests/journeys/test_{name}.py" for name in ("first_visit", "set_up", "visit_pages")),
+    *(f"tests/journeys/test_{name}.py" for name in ("first_visit", "set_up")),
 ]
 
 

@@ -19,7 +19,7 @@ import pytest
 from practice.ledger import Ledger
 from practice.seed import BACKEND_CLIENT
 
-SEEDS = int(os.environ.get("VESTIBULE_CRASH_SEEDS", "2"))
+SEEDS = int(os.environ.get("VESTIBULE_CRASH_SEEDS", "1"))
 AUTH = "Basic " + base64.b64encode(b"emp$telehealth:practice").decode()
 SRC = Path(__file__).parents[3] / "src"
 
