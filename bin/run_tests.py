@@ -1,7 +1,7 @@
 """Run the whole test suite as `make test` does; or, given arguments, just what they name.
 
-Four rounds: everything that shares nothing, two at a time; the journeys with video, alone, because video wants both cores; the journeys
-over pages, two at a time; and the store tests once more on PostgreSQL 15 where Debian's is installed.
+Three rounds: everything that shares nothing, two at a time; the browser journeys, alone, because video wants both cores; and the store
+tests once more on PostgreSQL 15 where Debian's is installed.
 """
 
 import os
@@ -21,18 +21,13 @@ STORES = [
     "tests/integration/audit/test_tampering.py",
     "tests/integration/visits",
 ]
-VIDEO = [
-    "tests/journeys/room",
-    *(f"tests/journeys/test_{name}.py" for name in ("first_visit", "set_up")),
-]
 
 
 def rounds() -> list[tuple[str, list[str], dict[str, str]]]:
     """(title, arguments, environment) of each round."""
     planned = [
         ("everything but the browser", ["-n", "2", "--dist", "loadfile", "-m", "not journey"], {}),
-        ("journeys with video", ["-m", "journey", *VIDEO], {}),
-        ("journeys over pages", ["-n", "2", "--dist", "loadfile", "-m", "journey", "tests", *(f"--ignore={one}" for one in VIDEO)], {}),
+        ("journeys in Chromium", ["-m", "journey", "tests"], {}),
     ]
     if DEBIAN_15.exists():
         planned.append(("stores on PostgreSQL 15", ["-n", "2", "--dist", "loadfile", *STORES], {"VESTIBULE_TEST_PG": "15"}))
