@@ -54,7 +54,7 @@ tour: $(VENV)/dev.done ## play set-up and the first visit in Chromium; screensho
 	@$(PY) tests/journeys/tour.py
 
 lock: ## lock the requirements again (needs uv)
-	@for s in tools base dev bench; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/$$s.txt requirements/$$s.in; done
+	@for s in tools base dev bench; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -o requirements/$$s.txt requirements/$$s.in; done
 
 clean: ## remove the environment and everything the demo kept
 	@rm -rf $(VENV) var

@@ -12,7 +12,7 @@ from architecture.source import ROOT
 
 # Put together here, so that this file does not contain what it forbids.
 _HOSTS = ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "registry.yarnpkg" + ".com")
-_HOST = re.compile("|".join(map(re.escape, _HOSTS)) + r"|--(extra-)?index-url\s+\S|--find-links\s+\S")
+_HOST = re.compile("|".join(map(re.escape, _HOSTS)) + r"|--(extra-)?index" + r"-url\s+\S|--find" + r"-links\s+\S")
 _LOCKS = {"uv.lock", "package-lock.json", "poetry.lock", "Pipfile.lock", "yarn.lock"}
 _SKIPPED = {".git", ".venv", ".uv", "var", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
 

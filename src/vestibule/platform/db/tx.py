@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,7 +35,6 @@ class Tx:
         self._conn = conn
         self._notes: list[tuple[str, str]] = []
         self._after: list[Callable[[], None]] = []
-        self._last: list[Callable[[], Awaitable[None]]] = []
         self._parting: list[tuple[Writer, Any]] = []
 
     async def execute(self, sql: str, *args: Any) -> str:
@@ -64,10 +63,6 @@ class Tx:
             raise ValueError("too long for NOTIFY: send ids, not contents")
         self._notes.append((channel, payload))
 
-    def before_commit(self, fn: Callable[[], Awaitable[None]]) -> None:
-        """Run `fn` as the transaction's last statements: for locks that many want and that must be held for the shortest time."""
-        self._last.append(fn)
-
     def with_commit(self, writer: Writer, item: Any) -> None:
         """Have `writer` write `item` in the very message that commits: a lock which many want, taken there, is held for no round trip.
 
@@ -82,9 +77,7 @@ class Tx:
         return "; ".join(writer([item for w, item in self._parting if w is writer]) for writer in writers)
 
     async def flush(self) -> None:
-        """Called by `Database` before COMMIT: what was put off to the end, then everything to tell, in one round trip."""
-        for fn in self._last:
-            await fn()
+        """Called by `Database` before COMMIT: everything to tell, in one round trip."""
         if self._notes:
             channels, payloads = zip(*self._notes, strict=True)
             await self._conn.execute(
@@ -99,11 +92,11 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception inside undoes the part and goes on to the caller, the transaction stays useable."""
         await self._conn.execute("savepoint part")
-        told, last, parting = len(self._notes), len(self._last), len(self._parting)
+        told, parting = len(self._notes), len(self._parting)
         try:
             yield
         except BaseException:
-            del self._notes[told:], self._last[last:], self._parting[parting:]
+            del self._notes[told:], self._parting[parting:]
             await self._conn.execute("rollback to savepoint part")
             raise
         finally:
