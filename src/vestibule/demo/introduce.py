@@ -129,6 +129,6 @@ async def _post(parts: Parts, practice: str, what: object) -> None:
 async def ask_practice(parts: Parts, ask: Ask) -> Any:
     """The practice hospital's answer to a request for its own set-up; anything but 200 ends the demo."""
     answer = await parts.http.perform(ask)
-    if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+    if not answer.ok:
         raise BadInput("demo-setup-refused", f"The practice hospital answered {answer.status}: {answer.body[:200]!r}", phase=ask.phase)
     return answer.json()

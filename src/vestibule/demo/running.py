@@ -211,4 +211,4 @@ async def _ready(parts: Parts, settings: Settings) -> bool:
         return False
     finally:
         await door.close()
-    return answer.status == 200  # noqa: PLR2004  HTTP's OK
+    return answer.ok

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_OK: Final = 200
+_TOO_MANY: Final = 429
+_FAULT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,16 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     url: str
+
+    @property
+    def ok(self) -> bool:
+        """200: the one status under which the documents and tokens we ask for are given."""
+        return self.status == _OK
+
+    @property
+    def busy(self) -> bool:
+        """Too many requests, or a fault of theirs: the same question may be answered later (RFC 6585 4, RFC 9110 15.6)."""
+        return self.status == _TOO_MANY or self.status >= _FAULT
 
     def json(self) -> Any:
         """The body as JSON; raises ValueError when it is not (duplicate keys, NaN and depth are the caller's to judge)."""

@@ -28,7 +28,7 @@ from vestibule.tenancy.model import Vendor
 
 METADATA, SMART = "doctor.metadata", "doctor.smart"
 _SECONDS = 6.0
-_OK = 200
+_REDIRECTION = 3  # the hundreds of 301, 302, 303, 307, 308
 _MAY_SOFTEN = ("capability-", "answer-")
 _OLDEST = date(2018, 11, 1)
 _SKEW_LOOK, _SKEW_STOPS = 20, 60  # seconds; launches work up to 60
@@ -81,12 +81,12 @@ async def _take_metadata(outside: Outside, clock: Clock, told: Described, answer
     if isinstance(answer, Finding):
         told.findings.append(answer)
         return
-    if 300 <= answer.status < 400:  # noqa: PLR2004
+    if answer.status // 100 == _REDIRECTION:
         told.findings.append(await redirected(outside, told.url, answer))
         return
     told.findings.append(clock_finding(answer, clock))
-    if answer.status != _OK:
-        told.findings.append(_not_given(answer.status))
+    if not answer.ok:
+        told.findings.append(_not_given(answer))
         return
     try:
         told.statement = await aside(read_statement, answer)
@@ -109,10 +109,10 @@ async def _take_configuration(told: Described, answer: Answer | Finding) -> None
         what = f"The record's smart-configuration, which launches ask for first, could not be fetched. {answer.what}"
         told.findings.append(stops("smart-unreached", what, answer.remedy))
         return
-    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+    if answer.busy:
         what = f"The record answers with a fault when asked for its smart-configuration (HTTP {answer.status})."
         told.findings.append(look("smart-failing", what, "Try again; if it lasts, ask the record's operator."))
-    if answer.status != _OK:
+    if not answer.ok:
         return
     try:
         told.configuration = await aside(read_configuration, answer)
@@ -142,11 +142,12 @@ _UNREADABLE = {
 }
 
 
-def _not_given(status: int) -> Finding:
+def _not_given(answer: Answer) -> Finding:
+    status = answer.status
     if status in {401, 403}:
         what = f"The record does not show its capability statement to strangers (HTTP {status})."
         return stops("capability-closed", what, "The FHIR standard wants it public: its operator must open [base]/metadata.")
-    if status == 429 or status >= 500:  # noqa: PLR2004
+    if answer.busy:
         return stops(
             "capability-failing", f"The record answers with a fault (HTTP {status}).", "Try again later; if it lasts, ask its operator."
         )

@@ -18,7 +18,6 @@ from vestibule.tenancy.service import ConnectionKey
 
 PHASE = "doctor.jwks"
 _SECONDS = 5.0
-_OK = 200
 _SOON = timedelta(days=30)
 _ACCEPTED_EVERYWHERE = ("ES384", "RS384")
 
@@ -97,7 +96,7 @@ async def published(outside: Outside, origin: str, connection: Connection, found
         listed = None
     kids = {key.get("kid") for key in listed if isinstance(key, dict)} if isinstance(listed, list) else set()
     remedy = "The record would refuse our sign-in (invalid_client): make the proxy pass the address on to `vestibule serve`."
-    if answer.status != _OK or not kids:
+    if not answer.ok or not kids:
         yield stops("jwks-wrong", f"{shown(url, 200)} answers without keys (HTTP {answer.status}).", remedy)
     elif {key.key.kid for key in found} - kids:
         what = "The published keys are not this connection's present keys: something in between keeps an old copy."

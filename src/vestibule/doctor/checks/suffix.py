@@ -15,7 +15,6 @@ from vestibule.kit.exchange import Ask
 
 PHASE = "doctor.suffix"
 _SECONDS = 4.0
-_OK = 200
 _MOST = 6
 _VERSION = re.compile(r"/(dstu2|stu3|r4b?|r5)(?=/|$)", re.IGNORECASE)
 _VERSIONS = ("/R4", "/r4", "/STU3", "/DSTU2")
@@ -73,6 +72,6 @@ async def _try(outside: Outside, url: str) -> Statement | None:
     ask = Ask("GET", f"{url}/metadata", PHASE, {"Accept": "application/fhir+json, application/json"})
     try:
         answer = await outside.perform(ask, timeout=_SECONDS, max_bytes=MOST_BYTES)
-        return await aside(read_statement, answer) if answer.status == _OK else None
+        return await aside(read_statement, answer) if answer.ok else None
     except (VestibuleError, Unreadable):
         return None

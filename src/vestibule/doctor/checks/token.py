@@ -25,7 +25,6 @@ from vestibule.tenancy.service import ConnectionKey
 
 PHASE: Final = "doctor.token"
 _SECONDS = 5.0
-_OK = 200
 # In its error codes OAuth allows these letters only (RFC 6749 5.2); a code is at most as long as the longest registered one.
 _MOST = 40
 
@@ -130,7 +129,7 @@ async def _ask(outside: Outside, url: str, asking: Asking, client: ClientIdentit
 def judged(asking: Asking, answer: Answer) -> Finding:
     """What a token answer says about the client."""
     who = asking.who
-    if answer.status == _OK:
+    if answer.ok:
         return good("token", f"The record gave {who} a token: it knows our client and our key.")
     error = _error(answer)
     if error in asking.good:
@@ -154,7 +153,7 @@ def judged(asking: Asking, answer: Answer) -> Finding:
         return look(
             "token-invalid-scope", what, "Allow the client the system scope on Appointment, or name another in the connection's profile."
         )
-    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+    if answer.busy:
         return look(
             "token-failing",
             f"The record's sign-in answers with a fault (HTTP {answer.status}).",

@@ -11,7 +11,7 @@ import msgspec
 
 from vestibule.errors import OutsideFailed, Unavailable, VestibuleError
 from vestibule.kit.clock import Clock
-from vestibule.kit.exchange import Ask
+from vestibule.kit.exchange import Answer, Ask
 from vestibule.platform.cells.model import Cell, Named
 from vestibule.platform.cells.store import CellStore
 from vestibule.platform.db import Database
@@ -93,7 +93,7 @@ class Cells:
             answer = await self._http.perform(
                 ask, timeout=_PATIENCE, max_bytes=1_000, bearer=Credentials(cell.origin, f"Bearer {self._token}")
             )
-            return _verdict(answer.status, answer.body)
+            return _verdict(answer)
         except VestibuleError:
             return None
 
@@ -104,9 +104,9 @@ class Cells:
             self._memory.popitem(last=False)
 
 
-def _verdict(status: int, body: bytes) -> bool:
+def _verdict(answer: Answer) -> bool:
     try:
-        said: Any = msgspec.json.decode(body, type=Verdict) if status == 200 else None  # noqa: PLR2004  HTTP's OK
+        said: Any = msgspec.json.decode(answer.body, type=Verdict) if answer.ok else None
     except msgspec.DecodeError:
         said = None
     if said is None:

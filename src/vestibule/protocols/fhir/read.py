@@ -13,7 +13,7 @@ from vestibule.protocols.fhir.views import ID, dicts
 from vestibule.protocols.oauth2 import retry_after
 
 MAX_RESOURCE: Final = 1_000_000
-_OK, _NOT_FOUND, _GONE, _REFUSED = 200, 404, 410, (401, 403)
+_NOT_FOUND, _GONE, _REFUSED = 404, 410, (401, 403)
 
 
 def read(
@@ -27,7 +27,7 @@ def read(
     if not ID.fullmatch(resource_id):  # also keeps `../` and `?` out of our own address
         raise _failed("fhir-id-invalid", "The record system sent an identifier that cannot be right.", phase)
     answer = yield Ask("GET", f"{base.rstrip('/')}/{kind}/{resource_id}", phase, {"Accept": "application/fhir+json", **(headers or {})})
-    if answer.status != _OK:
+    if not answer.ok:
         raise _refusal(answer, phase)
     try:
         resource = read_object(answer.body, max_bytes=MAX_RESOURCE)
@@ -54,7 +54,7 @@ def _refusal(answer: Answer, phase: str) -> OutsideFailed:
         return _failed("fhir-not-found", "The record system does not know this entry.", phase)
     if answer.status in _REFUSED:
         return _failed("fhir-refused", "The record system does not let us read this entry.", phase)
-    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+    if answer.busy:
         return OutsideFailed(
             "fhir-unavailable",
             "The record system cannot answer at the moment.",

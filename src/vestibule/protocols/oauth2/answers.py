@@ -54,7 +54,7 @@ def read_token_answer(answer: Answer, *, asked_scope: str, phase: str) -> TokenA
     Raises:
         OutsideFailed: token-answer-invalid, token-unavailable, token-refused, or token-invalid-{grant,client,scope}.
     """
-    if answer.status != 200:  # noqa: PLR2004  RFC 6749 5.1: the one status of success
+    if not answer.ok:  # RFC 6749 5.1: the one status of success
         raise _refusal(answer, phase)
     try:
         body = read_object(answer.body, max_bytes=MAX_ANSWER, max_depth=16)
@@ -109,7 +109,7 @@ def _context(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _refusal(answer: Answer, phase: str) -> OutsideFailed:
-    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+    if answer.busy:
         return OutsideFailed(
             "token-unavailable",
             "The record system cannot sign anyone in at the moment.",

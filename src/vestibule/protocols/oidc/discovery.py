@@ -13,8 +13,6 @@ from vestibule.protocols.oidc.server import OpenIdServer
 
 PHASE: Final = "sign-in.discovery"
 _MAX_DOCUMENT: Final = 262_144
-_BUSY = 429
-_BROKEN = 500
 
 
 def discover(authority: str, *, issuer: str, loopback_http: bool = False) -> Generator[Ask, Answer, OpenIdServer]:
@@ -45,12 +43,12 @@ def discover(authority: str, *, issuer: str, loopback_http: bool = False) -> Gen
 
 
 def _document(answer: Answer) -> Mapping[str, Any]:
-    if answer.status == _BUSY or answer.status >= _BROKEN:
+    if answer.busy:
         raise OutsideFailed(
             "openid-unavailable", "The sign-in service does not answer at the moment.", phase=PHASE, retry_after=retry_after(answer)
         )
     try:
-        return read_object(answer.body if answer.status == 200 else b"", max_bytes=_MAX_DOCUMENT)  # noqa: PLR2004  4.2: the one good status
+        return read_object(answer.body if answer.ok else b"", max_bytes=_MAX_DOCUMENT)  # 4.2: the one good status
     except JsonError as error:
         raise _wrong("openid-configuration-invalid", "What the sign-in service says about itself cannot be read.") from error
 

@@ -54,7 +54,7 @@ def discover(
 
 def _object(answer: Answer) -> dict[str, Any] | None:
     # A server without the document may also say 200 with a page for people; both mean "not here".
-    if answer.status != 200:  # noqa: PLR2004
+    if not answer.ok:
         return None
     try:
         return read_object(answer.body, max_bytes=_MAX_METADATA)
@@ -135,7 +135,7 @@ def _dicts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _nothing_found(*answers: Answer) -> OutsideFailed:
-    busy = next((a for a in answers if a.status == 429 or a.status >= 500), None)  # noqa: PLR2004
+    busy = next((answer for answer in answers if answer.busy), None)
     if busy is not None:
         return OutsideFailed(
             "smart-unavailable",

@@ -92,7 +92,7 @@ def fetch_jwks(
             "smart-endpoint-not-allowed", "The record system publishes its keys at an unsafe address.", phase=JWKS_PHASE, permanent=True
         )
     answer = yield Ask("GET", url, JWKS_PHASE, {"Accept": "application/json", **(headers or {})})
-    if answer.status != 200:  # noqa: PLR2004
+    if not answer.ok:
         raise OutsideFailed(
             "jwks-unavailable",
             "The record system's keys cannot be fetched.",
