@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.web_request import FileField
+from msgspec import convert
 
 from practice import setup
 from practice.certificates import as_file, describe, read_certificate
@@ -87,7 +88,7 @@ async def show_record(request: web.Request) -> web.StreamResponse:
     if kind not in KINDS:
         return missing(request, "There is no such kind of record.")
     record = held(hospital(request).book, kind)
-    return _record(request, kind, record or LaunchRecord(key=kind, kind=kind, context=""))  # type: ignore[arg-type]  # one of KINDS
+    return _record(request, kind, record or convert({"key": kind, "kind": kind, "context": ""}, LaunchRecord))
 
 
 def _record(request: web.Request, kind: str, values: Any, *, error: str = "") -> web.Response:

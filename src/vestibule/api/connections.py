@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from vestibule.errors import Conflict, NotAllowed, NotFound
 from vestibule.identity.model import Caller, StaffRole
 from vestibule.kit.ids import ConnectionId, MemberId, TenantId
 from vestibule.platform.audit import Actor
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
 from vestibule.protocols.jose import certificate
 from vestibule.tenancy.approval import Approvals
@@ -77,7 +78,7 @@ async def start_connection(
     asked = await body(request, ConnectionIn)
     secret = asked.client_secret if isinstance(asked.client_secret, str) else ""
     async with db.tenant(principal.tenant) as tx:
-        return _version(await approvals.start(tx, _content(asked), secret=secret, by=actor), status=201)
+        return _version(await approvals.start(tx, _content(asked), secret=secret, by=actor), created=True)
 
 
 @get(_ONE, access=Access.token(), api=Operation("readConnection", "Read the newest version of a connection.", VersionOut, tagged=True))
@@ -107,11 +108,8 @@ async def save_connection(
     wanted_tag(request)
     asked = await body(request, ConnectionIn)
     secret = asked.client_secret if isinstance(asked.client_secret, str) else None
-
-    async def save(tx: Tx, revision: int) -> Version:
-        return await approvals.save(tx, ConnectionId(connection), _content(asked), revision=revision, secret=secret, by=actor)
-
-    return await _matched(request, ConnectionId(connection), principal, db, approvals, save)
+    save = partial(approvals.save, content=_content(asked), secret=secret)
+    return await _matched(request, ConnectionId(connection), principal, db, approvals, actor, save)
 
 
 @delete(
@@ -126,11 +124,7 @@ async def remove_connection(
     request: Request[Any, Any, Any], connection: UUID, principal: Caller, db: Database, approvals: Approvals, actor: Actor
 ) -> Response[Any]:
     """Its past stays."""
-
-    async def remove(tx: Tx, revision: int) -> None:
-        await approvals.remove(tx, ConnectionId(connection), revision=revision, by=actor)
-
-    return await _matched(request, ConnectionId(connection), principal, db, approvals, remove)
+    return await _matched(request, ConnectionId(connection), principal, db, approvals, actor, approvals.remove)
 
 
 @post(
@@ -150,11 +144,7 @@ async def submit_connection(
     request: Request[Any, Any, Any], connection: UUID, principal: Caller, db: Database, approvals: Approvals, actor: Actor
 ) -> Response[Any]:
     """Where two persons are needed, one of them must submit it."""
-
-    async def submit(tx: Tx, revision: int) -> Version:
-        return await approvals.submit(tx, ConnectionId(connection), revision=revision, by=actor)
-
-    return await _matched(request, ConnectionId(connection), principal, db, approvals, submit)
+    return await _matched(request, ConnectionId(connection), principal, db, approvals, actor, approvals.submit)
 
 
 @post(
@@ -167,11 +157,7 @@ async def withdraw_connection(
     request: Request[Any, Any, Any], connection: UUID, principal: Caller, db: Database, approvals: Approvals, actor: Actor
 ) -> Response[Any]:
     """What was in force serves on."""
-
-    async def withdraw(tx: Tx, revision: int) -> Version:
-        return await approvals.withdraw(tx, ConnectionId(connection), revision=revision, by=actor)
-
-    return await _matched(request, ConnectionId(connection), principal, db, approvals, withdraw)
+    return await _matched(request, ConnectionId(connection), principal, db, approvals, actor, approvals.withdraw)
 
 
 @post(
@@ -184,11 +170,7 @@ async def discard_connection(
     request: Request[Any, Any, Any], connection: UUID, principal: Caller, db: Database, approvals: Approvals, actor: Actor
 ) -> Response[Any]:
     """The numbers of given-up versions are not used again."""
-
-    async def discard(tx: Tx, revision: int) -> Version:
-        return await approvals.discard(tx, ConnectionId(connection), revision=revision, by=actor)
-
-    return await _matched(request, ConnectionId(connection), principal, db, approvals, discard)
+    return await _matched(request, ConnectionId(connection), principal, db, approvals, actor, approvals.discard)
 
 
 @post(
@@ -197,7 +179,7 @@ async def discard_connection(
     status_code=200,
     api=Operation("approveConnection", "Always refused: approval is a person's act. The answer says so.", VersionOut),
 )
-async def approve_connection(connection: UUID) -> Response[Any]:  # noqa: ARG001  whichever it is
+async def approve_connection() -> Response[Any]:
     """The approver shows by signing in to the EHR that they belong to it; no token can show that."""
     raise NotAllowed(
         "approval-needs-person",
@@ -313,16 +295,17 @@ async def _matched(
     principal: Caller,
     db: Database,
     approvals: Approvals,
-    act: Callable[[Tx, int], Awaitable[Version | None]],
+    actor: Actor,
+    act: Callable[..., Awaitable[Version | None]],
 ) -> Response[Any]:
-    """Act on the revision that If-Match names; the service itself compares it under its lock."""
+    """Take a step of Approvals on the revision that If-Match names; the service itself compares it under its lock."""
     tag = wanted_tag(request)
     async with db.tenant(principal.tenant) as tx:
         newest = await approvals.newest(tx, connection)
         if tag not in {"*", str(newest.revision)}:
             raise stale()
         try:
-            version = await act(tx, newest.revision)
+            version = await act(tx, connection, revision=newest.revision, by=actor)
         except Conflict as error:
             if error.code == "connection-changed":
                 raise stale() from error
@@ -338,9 +321,9 @@ def _content(asked: ConnectionIn) -> Content:
     return Content(**fields)
 
 
-def _version(one: Version, *, status: int = 200) -> Response[Any]:
-    location = f"{CONNECTIONS}/{one.connection}" if status == 201 else ""  # noqa: PLR2004  Created
-    return answer(_version_out(one), status=status, tag=str(one.revision), location=location)
+def _version(one: Version, *, created: bool = False) -> Response[Any]:
+    location = f"{CONNECTIONS}/{one.connection}" if created else ""
+    return answer(_version_out(one), status=201 if created else 200, tag=str(one.revision), location=location)
 
 
 def _version_out(one: Version) -> VersionOut:

@@ -108,7 +108,7 @@ async def add_department(
     asked = await body(request, DepartmentIn)
     async with db.tenant(principal.tenant) as tx:
         one = await organisations.add_department(tx, name=asked.name, zone=asked.zone, external=asked.external, by=actor)
-    return _department(one, status=201)
+    return _department(one, created=True)
 
 
 @get(
@@ -169,9 +169,9 @@ async def remove_department(
     return nothing()
 
 
-def _department(one: Department, *, status: int = 200) -> Response[Any]:
+def _department(one: Department, *, created: bool = False) -> Response[Any]:
     out = _department_out(one)
-    return answer(out, status=status, tag=tag_of(out), location=f"{DEPARTMENTS}/{one.id}" if status == 201 else "")  # noqa: PLR2004  Created
+    return answer(out, status=201 if created else 200, tag=tag_of(out), location=f"{DEPARTMENTS}/{one.id}" if created else "")
 
 
 def _department_out(one: Department) -> DepartmentOut:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from vestibule.doctor.hosts import judged_host
 from vestibule.doctor.model import Finding, Level, look, shown, stops
+from vestibule.kit.numbers import digits
 from vestibule.kit.origins import is_loopback_host
-from vestibule.platform.http.target import BadUrl, parse
+from vestibule.platform.http.target import MOST_PORTS, BadUrl, parse
 
 _LONGEST = 2_000
 _PARTS = re.compile(
@@ -29,6 +30,7 @@ _ENDPOINTS = (
     "jwks",
 )
 # Ports on which something other than a web server listens by custom: browsers refuse these as well.
+_HTTPS = 443
 _NOT_WEB = frozenset(
     {7, 9, 13, 19, 20, 21, 22, 23, 25, 53, 69, 79, 110, 111, 119, 123, 135, 137, 139, 143, 161, 179, 389, 445, 465, 514, 587, 636}
 )
@@ -65,14 +67,14 @@ class _Split:
 def judged(typed: str, *, loopback_http: bool = False) -> Address:
     """What is wrong with an address. The first thing in the way ends the search; what is only odd is collected."""
     findings: list[Finding] = []
-    for finding in _all(typed, loopback_http):
+    for finding in _all(typed, loopback_http=loopback_http):
         findings.append(finding)
         if finding.level is Level.STOPS:
             return Address("", tuple(findings))
     return Address(typed, tuple(findings))
 
 
-def _all(typed: str, loopback_http: bool) -> Iterator[Finding]:  # noqa: FBT001  private
+def _all(typed: str, *, loopback_http: bool) -> Iterator[Finding]:
     yield from _text(typed)
     split = _split(typed)
     if split is None:
@@ -80,7 +82,7 @@ def _all(typed: str, loopback_http: bool) -> Iterator[Finding]:  # noqa: FBT001 
             "url-malformed", "This is not an address of the form https://host/path.", "Copy the FHIR base URL from the record's own page."
         )
         return
-    yield from _scheme(split, loopback_http)
+    yield from _scheme(split, loopback_http=loopback_http)
     yield from _authority(split)
     yield from _host(split)
     yield from _port(split)
@@ -125,7 +127,7 @@ def _split(typed: str) -> _Split | None:
     )
 
 
-def _scheme(split: _Split, loopback_http: bool) -> Iterator[Finding]:  # noqa: FBT001  private
+def _scheme(split: _Split, *, loopback_http: bool) -> Iterator[Finding]:
     if split.scheme not in {"http", "https"}:
         what = f"The address begins with {shown(split.scheme)}: and not with https:."
         yield stops("url-scheme", what, "Enter the address that begins with https://.")
@@ -165,8 +167,8 @@ def _host(split: _Split) -> Iterator[Finding]:
 def _port(split: _Split) -> Iterator[Finding]:
     if split.port is None:
         return
-    number = int(split.port) if split.port.isascii() and split.port.isdigit() and len(split.port) <= 5 else 0  # noqa: PLR2004
-    if not 0 < number < 65_536:  # noqa: PLR2004
+    number = digits(split.port, most=5) or 0
+    if not 0 < number <= MOST_PORTS:
         yield stops("url-port-impossible", "What stands behind the colon is not a port from 1 to 65535.", "Correct or remove it.")
     if number in _NOT_WEB | _NOT_WEB_EITHER:
         yield stops(
@@ -174,7 +176,7 @@ def _port(split: _Split) -> Iterator[Finding]:
             f"Port {number} belongs to another kind of service than a web server.",
             "Enter the FHIR base URL's own port.",
         )
-    if number != 443 and not is_loopback_host(split.host.strip("[]").lower()):  # noqa: PLR2004
+    if number != _HTTPS and not is_loopback_host(split.host.strip("[]").lower()):
         yield look(
             "url-port-unusual",
             f"The record is to be called at port {number}.",

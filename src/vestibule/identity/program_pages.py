@@ -16,6 +16,7 @@ from vestibule.identity.roles import role_table, role_words
 from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TokenId
+from vestibule.kit.numbers import digits
 from vestibule.platform.audit import Actor
 from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
@@ -73,7 +74,7 @@ async def make(
     """Make the token and show it, once."""
     try:
         _judge_reach(principal, data)
-        days = int(data.days) if data.days.isascii() and data.days.isdigit() and len(data.days) < 5 else 0  # noqa: PLR2004  four figures
+        days = digits(data.days, most=4) or 0
         async with db.tenant(principal.tenant) as tx:
             made = await tokens.make(tx, name=data.name, roles=data.roles, days=days, by=actor)
             brand = (await tenancy.tenant(tx)).name

@@ -9,6 +9,7 @@ from litestar import asgi
 from litestar.types import Receive, Scope, Send
 
 from vestibule.identity.model import Principal, Role
+from vestibule.kit.numbers import digits
 from vestibule.platform.web.access import Access, principal_of
 from vestibule.platform.web.app import service
 from vestibule.visits.feed import Feed, context_of
@@ -56,7 +57,7 @@ def _last_id(scope: Any) -> int:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
+    return digits(text, most=_DIGITS) or 0
 
 
 ROUTES = [live, board_live]

@@ -21,6 +21,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 # Allowed by people, not by RFC 3986: FHIR searches are full of bars.
 _QUOTED = str.maketrans({c: f"%{ord(c):02X}" for c in '"<>^`{|}'})
+MOST_PORTS = 65_535  # RFC 9293 3.1: sixteen bits
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _LONGEST_URL = 8_000
 _LONGEST_HOST = 253
@@ -74,7 +75,7 @@ def parse(url: str) -> Target:
         raise BadUrl("is not of the form https://host/path")
     scheme = found["scheme"].lower()
     port = int(found["port"]) if found["port"] else _DEFAULT_PORT[scheme]
-    if not 0 < port < 65_536:  # noqa: PLR2004
+    if not 0 < port <= MOST_PORTS:
         raise BadUrl("has an impossible port")
     path = (found["path"] or "/").translate(_QUOTED)
     return Target(scheme, _host(found["host"]), port, path if path.startswith("/") else "/" + path)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from vestibule.errors import OutsideFailed
 from vestibule.kit.exchange import Answer
 from vestibule.kit.jsontext import JsonError, read_object
+from vestibule.kit.numbers import digits
 
 MAX_ANSWER: Final = 65_536
 _MAX_TOKEN: Final = 16_384
@@ -93,8 +94,8 @@ def _text(value: Any, phase: str) -> str:
 def _seconds(value: Any, phase: str) -> int:
     if value is None:
         return 0
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004  some servers quote the number
-        value = int(value)
+    if isinstance(value, str):  # some servers quote the number
+        value = digits(value, most=9)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:  # noqa: PLR2004  thirty years
         raise _invalid(phase)
     return int(value)
@@ -131,7 +132,8 @@ def _error_name(answer: Answer) -> str:
 def retry_after(answer: Answer) -> float | None:
     """Seconds from a Retry-After header in its plain form (RFC 9110 10.2.3), at most an hour; None when there is none."""
     text = answer.headers.get("retry-after", "")
-    return min(float(text), 3600.0) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004
+    seconds = digits(text, most=9)
+    return None if seconds is None else min(float(seconds), 3600.0)
 
 
 def _invalid(phase: str) -> OutsideFailed:

@@ -17,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 from vestibule.errors import NotAllowed
 from vestibule.identity.model import Principal
 from vestibule.kit.ids import ParticipantId
+from vestibule.kit.numbers import digits
 
 PASS_SECONDS = 60
 RELAY_SECONDS = 600
+_PARTS = 3  # expiry, nonce, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ def write_pass(keyed_hash: Callable[[str], bytes], principal: Principal, *, nonc
 def read_pass(keyed_hash: Callable[[str], bytes], principal: Principal, text: str, *, now: datetime) -> Pass:
     """Judge a pass; whether it was used before the store knows. NotAllowed `room-pass-invalid` otherwise."""
     parts = text.split(".")
-    if len(parts) == 3 and parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 12:  # noqa: PLR2004  expiry, nonce, seal
-        expires, nonce = int(parts[0]), parts[1]
+    expires = digits(parts[0], most=11)
+    if expires is not None and len(parts) == _PARTS:
+        nonce = parts[1]
         genuine = hmac.compare_digest(parts[2].encode(), _seal(keyed_hash, principal, expires, nonce).encode())
         if genuine and now.timestamp() < expires:
             return Pass(nonce, datetime.fromtimestamp(expires, UTC))
