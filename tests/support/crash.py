@@ -36,6 +36,12 @@ def seeds() -> list[int]:
     return list(range(int(os.environ.get("VESTIBULE_CRASH_SEEDS", "1"))))
 
 
+def many_seeds() -> list[int]:
+    """The seeds of what may lose or double something for good: five in `make test`, twice the usual number in `make crash`."""
+    wanted = os.environ.get("VESTIBULE_CRASH_SEEDS")
+    return list(range(5 if wanted is None else 2 * int(wanted)))
+
+
 def code(text: str, *arguments: str) -> list[str]:
     """A program given as text; `sys.argv[1:]` are the arguments."""
     return ["-c", text, *arguments]

@@ -25,6 +25,7 @@ ACTIONS: Final = {
     EventKind.MERGED: "visit.merged",
     EventKind.RESCHEDULED: "visit.rescheduled",
     EventKind.OUTCOME_MARKED: "visit.outcome-marked",
+    EventKind.CONTACT_ERASED: "contact.erased",
     EventKind.LINK_MADE: "link.made",
     EventKind.LINK_REVOKED: "link.revoked",
 }

@@ -14,12 +14,12 @@ from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db import Tx
 from vestibule.visits.fold import apply
 from vestibule.visits.live import CHANNEL, note
-from vestibule.visits.model import EventKind, Outcome, Participant, PersonRole, PersonState, Visit, VisitEvent, VisitState
+from vestibule.visits.model import EventKind, Outcome, Participant, PersonRole, PersonState, Place, Visit, VisitEvent, VisitState
 from vestibule.visits.store import Row, VisitStore, to_json
 
 Subscriber = Callable[[Tx, Visit, VisitEvent], Awaitable[None]]
 
-_VISIT_FIELDS = ("state", "starts_at", "ends_at", "opened_at", "ended_at", "met_at", "outcome", "outcome_by_person")
+_VISIT_FIELDS = ("state", "starts_at", "ends_at", "opened_at", "ended_at", "met_at", "outcome", "outcome_by_person", "place")
 _PERSON_FIELDS = ("state", "since", "arrived_at", "connected_at", "checks")
 
 
@@ -65,6 +65,7 @@ class Book:
             state=VisitState(row["state"]),
             seq=row["seq"],
             outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+            place=Place(row["place"]),
             merged_into=None if row["merged_into"] is None else VisitId(row["merged_into"]),
             people=tuple(self.participant(tenant, p) for p in people if p["same_as"] is None),
             aliases={ParticipantId(p["id"]): ParticipantId(p["same_as"]) for p in people if p["same_as"] is not None},

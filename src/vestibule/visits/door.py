@@ -10,6 +10,7 @@ from typing import Any
 from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, TenantId, VisitId, new_id
 from vestibule.platform.db import Tx
 from vestibule.visits.book import Book, about, tenant_of
+from vestibule.visits.contacts import Contacts
 from vestibule.visits.merging import plan, survivors
 from vestibule.visits.model import EventKind, Identifier, Participant, PersonRole, PersonState, Visit, VisitState
 from vestibule.visits.store import Row
@@ -29,8 +30,9 @@ class _Known:
 class Door:
     """Finds or makes the visit, merges what turns out to be one, and seats people."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, contacts: Contacts) -> None:
         self._book = book
+        self._contacts = contacts
         self._store = book.store
 
     # ------------------------------------------------------------------ which visit
@@ -111,6 +113,7 @@ class Door:
         tenant = tenant_of(tx)
         people = {p.id: p for p in (*one.people, *other.people)}
         await self._store.alias(tenant, tx, goes, stays)
+        await self._contacts.become(tx, goes, stays)
         if people[goes].name and not people[stays].name:
             sealed = self._book.box.seal(people[goes].name, about=about("name", tenant, stays))
             await self._store.change_person(tenant, tx, stays, name_sealed=sealed)
@@ -118,7 +121,16 @@ class Door:
     # ------------------------------------------------------------------ which place
 
     async def seat(
-        self, tx: Tx, visit: Visit, *, role: PersonRole, person: str, person_type: str, name: str, participant_key: str | None
+        self,
+        tx: Tx,
+        visit: Visit,
+        *,
+        role: PersonRole,
+        person: str,
+        person_type: str,
+        name: str,
+        participant_key: str | None,
+        appointed: bool = False,
     ) -> tuple[Visit, Participant]:
         """Somebody's place in a locked visit: the one they had, the one kept for them, or a new one.
 
@@ -134,7 +146,7 @@ class Door:
         # Only somebody of the same role can be them; in a locked visit without any there is nobody to look up.
         maybe = visit.aliases or any(p.role is role for p in visit.people)
         rows = await self._store.people(tenant_of(tx), tx, [visit.id]) if maybe else []
-        row = _recognise(rows, role, known.person_key, known.door_key)
+        row = _recognise(rows, role, known.person_key, known.door_key, appointed=appointed)
         if row is None and visit.over:
             return visit, Participant(ParticipantId(new_id()), role, PersonState.LEFT, self._book.clock.now())
         if row is None:
@@ -189,8 +201,11 @@ def _with(visit: Visit, row: Row, known: _Known) -> Visit:
     return replace(visit, people=tuple(replace(p, **learned) if p.id == row["id"] else p for p in visit.people))
 
 
-def _recognise(rows: Sequence[Row], role: PersonRole, person_key: bytes | None, door_key: bytes | None) -> Row | None:
-    """Whose place it is: by who they are, by the link they hold, else the place kept for the one patient of the visit."""
+def _recognise(rows: Sequence[Row], role: PersonRole, person_key: bytes | None, door_key: bytes | None, *, appointed: bool) -> Row | None:
+    """Whose place it is: by who they are, by the link they hold, else the place kept for the one patient of the visit.
+
+    An appointment that the record tells of (`appointed`) is that of the one patient who came without any, whatever they are doing.
+    """
     rows = [r for r in rows if r["role"] == role]
     for column, key in (("person_key", person_key), ("door_key", door_key)):
         for row in rows:
@@ -198,8 +213,13 @@ def _recognise(rows: Sequence[Row], role: PersonRole, person_key: bytes | None, 
                 return row
     if role is not PersonRole.PATIENT:
         return None
-    free = [r for r in rows if (r["person_key"] is None if person_key is not None else r["state"] == PersonState.EXPECTED)]
-    free = [r for r in free if r["same_as"] is None and r["state"] != PersonState.REMOVED]
+    free = [r for r in rows if r["same_as"] is None and r["state"] != PersonState.REMOVED]
+    if appointed:
+        free = [r for r in free if r["door_key"] is None]
+    elif person_key is not None:
+        free = [r for r in free if r["person_key"] is None]
+    else:
+        free = [r for r in free if r["state"] == PersonState.EXPECTED]
     return free[0] if len(free) == 1 else None
 
 

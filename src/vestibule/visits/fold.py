@@ -17,6 +17,7 @@ from vestibule.visits.model import (
     Participant,
     PersonRole,
     PersonState,
+    Place,
     Visit,
     VisitEvent,
     next_person_state,
@@ -72,6 +73,10 @@ def _step(person: Participant, event: VisitEvent) -> Participant:
 
 def _times(visit: Visit, event: VisitEvent) -> Visit:
     return replace(visit, starts_at=_time(event.body.get("starts_at")), ends_at=_time(event.body.get("ends_at")))
+
+
+def _placed(visit: Visit, event: VisitEvent) -> Visit:
+    return replace(visit, place=Place(event.body["place"]))
 
 
 def _opened(visit: Visit, event: VisitEvent) -> Visit:
@@ -139,6 +144,7 @@ def _time(text: str | None) -> datetime | None:
 _CHANGES: Mapping[EventKind, Callable[[Visit, VisitEvent], Visit]] = {
     EventKind.SCHEDULED: _times,
     EventKind.RESCHEDULED: _times,
+    EventKind.PLACED: _placed,
     EventKind.OPENED: _opened,
     EventKind.ENDED: _closed,
     EventKind.CANCELLED: _closed,

@@ -23,6 +23,7 @@ class Link:
 
     Attributes:
         visit: where it leads, after mergers too.
+        participant: whose place it opens, where it was made for somebody; otherwise whoever holds it has a place of their own.
     """
 
     id: UUID
@@ -31,6 +32,7 @@ class Link:
     expires_at: datetime
     revoked_at: datetime | None = None
     made_by: ParticipantId | None = None
+    participant: ParticipantId | None = None
 
     def open_at(self, at: datetime) -> bool:
         """Whether it lets somebody in."""
@@ -53,7 +55,14 @@ class Links:
         return tenant
 
     async def make(
-        self, tx: Tx, visit: Visit, *, role: PersonRole, expires_at: datetime, by: ParticipantId | None
+        self,
+        tx: Tx,
+        visit: Visit,
+        *,
+        role: PersonRole,
+        expires_at: datetime,
+        by: ParticipantId | None,
+        participant: ParticipantId | None = None,
     ) -> tuple[str, UUID, Visit]:
         """A new link into a locked visit: its code, its id, and the visit after."""
         code, link = new_secret(_CODE_BYTES), new_id()
@@ -67,6 +76,7 @@ class Links:
             made_by=by,
             at=self._book.clock.now(),
             expires_at=expires_at,
+            participant=participant,
         )
         body = {"link": str(link), "role": role} | ({} if by is None else {"by": str(by)})
         return code, link, await self._book.add(tx, visit, EventKind.LINK_MADE, None, body)
@@ -99,7 +109,8 @@ class Links:
 
 def _link(row: Row) -> Link:
     made_by = None if row["made_by"] is None else ParticipantId(row["made_by"])
-    return Link(row["id"], VisitId(row["visit_id"]), PersonRole(row["role"]), row["expires_at"], row["revoked_at"], made_by)
+    mine = None if row["participant_id"] is None else ParticipantId(row["participant_id"])
+    return Link(row["id"], VisitId(row["visit_id"]), PersonRole(row["role"]), row["expires_at"], row["revoked_at"], made_by, mine)
 
 
 def _unknown() -> NotFound:

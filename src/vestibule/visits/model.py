@@ -53,12 +53,20 @@ class PersonState(StrEnum):
     REMOVED = "removed"
 
 
+class Place(StrEnum):
+    """Where the patient is during the visit."""
+
+    HOME = "home"
+    CLINIC = "clinic"
+
+
 class EventKind(StrEnum):
     """What can happen. Every row of the event list is one of these; each is documented in docs/reference/events.md."""
 
     SCHEDULED = "scheduled"
     RESCHEDULED = "rescheduled"
     CANCELLED = "cancelled"
+    PLACED = "placed"
     OPENED = "opened"
     ENDED = "ended"
     OUTCOME_MARKED = "outcome_marked"
@@ -79,6 +87,10 @@ class EventKind(StrEnum):
     MESSAGED = "messaged"
     LINK_MADE = "link_made"
     LINK_REVOKED = "link_revoked"
+    CONTACT_NOTED = "contact_noted"
+    CONTACT_ERASED = "contact_erased"
+    PATIENT_TOLD = "patient_told"
+    PATIENT_UNTOLD = "patient_untold"
     RECORD_TOLD = "record_told"
     RECORD_FAILED = "record_failed"
 
@@ -200,6 +212,7 @@ class Visit:
     merged_into: VisitId | None = None
     people: tuple[Participant, ...] = ()
     aliases: Mapping[ParticipantId, ParticipantId] = field(default_factory=dict)
+    place: Place = Place.HOME
 
     @property
     def over(self) -> bool:

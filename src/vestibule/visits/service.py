@@ -17,7 +17,9 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, VisitId
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db import Tx
+from vestibule.visits.appointments import Appointment, Appointments
 from vestibule.visits.book import Book, Subscriber, about, tenant_of
+from vestibule.visits.contacts import Contact, Contacts, Reach
 from vestibule.visits.door import Door
 from vestibule.visits.links import Link, Links
 from vestibule.visits.lobby import CANNED, Window, WindowState, clean_checks, clean_name, join_window
@@ -36,10 +38,10 @@ from vestibule.visits.model import (
     decide_outcome,
 )
 from vestibule.visits.presence import Presence
-from vestibule.visits.store import LinkStore, PresenceStore, VisitStore
+from vestibule.visits.store import ContactStore, LinkStore, PresenceStore, VisitStore
 
 # What features above may use of us; the rest is our inside.
-__all__ = ["Link", "Visits", "Window", "WindowState", "join_window"]
+__all__ = ["Appointment", "Contact", "Link", "Reach", "Visits", "Window", "WindowState", "join_window"]
 
 _PHASE = "visit.step"
 _K = EventKind
@@ -54,7 +56,9 @@ class Visits:
         self.book = Book(self.store, clock, box)
         self.presence = Presence(self.book, PresenceStore())
         self.links = Links(self.book, LinkStore())
-        self.door = Door(self.book)
+        self.contacts = Contacts(self.book, ContactStore())
+        self.door = Door(self.book, self.contacts)
+        self.appointments = Appointments(self.book, self.door)
         self._clock = clock
 
     @property
@@ -146,6 +150,9 @@ class Visits:
         """Come in by a short link: each link is one person's place. Gone `link-over` when it is revoked or has expired."""
         link = await self.links.use(tx, code)
         visit = await self.book.read(tx, link.visit, lock=True)
+        mine = visit.person(link.participant) if link.participant else None
+        if mine is not None:
+            return visit, mine
         return await self.door.seat(tx, visit, role=link.role, person="", person_type="", name="", participant_key=f"link:{link.id}")
 
     async def join(self, tx: Tx, visit: VisitId, participant: ParticipantId) -> Visit:
@@ -293,11 +300,20 @@ class Visits:
 
     # ------------------------------------------------------------------ links
 
-    async def make_link(self, tx: Tx, visit: VisitId, *, role: PersonRole, expires_at: datetime, by: ParticipantId | None = None) -> str:
-        """A short link's code; only its hash is kept, so it is shown once."""
+    async def make_link(
+        self,
+        tx: Tx,
+        visit: VisitId,
+        *,
+        role: PersonRole,
+        expires_at: datetime,
+        by: ParticipantId | None = None,
+        participant: ParticipantId | None = None,
+    ) -> str:
+        """A short link's code; only its hash is kept, so it is shown once. With a participant it leads to that person's place."""
         found = await self.book.read(tx, visit, lock=True)
         self._must_go_on(found)
-        return (await self.links.make(tx, found, role=role, expires_at=expires_at, by=by))[0]
+        return (await self.links.make(tx, found, role=role, expires_at=expires_at, by=by, participant=participant))[0]
 
     async def revoke_link(self, tx: Tx, visit: VisitId, link: UUID, *, by: ParticipantId | None = None) -> Visit:
         """The link leads nowhere from now on."""

@@ -170,11 +170,14 @@ _THEIRS: Mapping[EventKind, str] = {
     _K.CONNECTED: _n("%(name)s connected"),
     _K.DISCONNECTED: _n("%(name)s disconnected"),
     _K.LEFT: _n("%(name)s left"),
+    _K.PATIENT_TOLD: _n("A message was sent to %(name)s"),
+    _K.PATIENT_UNTOLD: _n("A message to %(name)s could not be delivered"),
 }
 _PLAIN: Mapping[EventKind, str] = {
     _K.RESCHEDULED: _n("The visit was moved"),
     _K.CANCELLED: _n("The visit was cancelled"),
     _K.OPENED: _n("The visit opened"),
+    _K.CONTACT_ERASED: _n("The patient's phone number and e-mail address were erased"),
     _K.MERGED: _n("Two entries of this visit became one"),
     _K.LINK_MADE: _n("A link was made"),
     _K.LINK_REVOKED: _n("A link was revoked"),

@@ -1,10 +1,10 @@
-"""The SQL of visits. Every method takes the tenant first and names it in its statement, though row-level security stands behind it."""
+"""The SQL of visits, the people in them, and their events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,24 +12,16 @@ import msgspec
 from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, TenantId, VisitId
 from vestibule.platform.db import Tx
 from vestibule.visits.model import SYNTHETIC, EventKind, Identifier, PersonRole, VisitEvent
-
-Row: TypeAlias = Any  # an asyncpg Record, or a mapping that reads like one
+from vestibule.visits.store.rows import Row, to_json
 
 _VISIT = (
     "id, tenant_id, connection_id, department_id, state, seq, starts_at, ends_at, created_at, opened_at, ended_at, met_at,"
-    " outcome, outcome_by_person, merged_into"
+    " outcome, outcome_by_person, merged_into, place"
 )
 _PERSON = (
     "id, visit_id, role, state, since, arrived_at, connected_at, person_type, person_sealed, person_key, door_key, name_sealed,"
     " checks::text as checks, same_as"
 )
-_LINK = "id, visit_id, role, made_by, made_at, expires_at, revoked_at"
-_json = msgspec.json.Encoder()
-
-
-def to_json(value: Any) -> str:
-    """Compact JSON, as bound to a jsonb parameter."""
-    return _json.encode(value).decode()
 
 
 class VisitStore:
@@ -152,8 +144,8 @@ class VisitStore:
         return [Identifier(ConnectionId(r["connection_id"]), r["system"], r["value"]) for r in rows]
 
     async def move_to(self, tenant: TenantId, tx: Tx, loser: VisitId, survivor: VisitId) -> None:
-        """Let identifiers, people, links, presence and earlier mergers of one visit belong to another."""
-        for table in ("visit_identifiers", "participants", "visit_links", "presence"):
+        """Let identifiers, people, links, presence, contacts and earlier mergers of one visit belong to another."""
+        for table in ("visit_identifiers", "participants", "visit_links", "presence", "contacts"):
             await tx.execute(f"update {table} set visit_id = $3 where tenant_id = $1 and visit_id = $2", tenant, loser, survivor)
         await tx.execute(
             "update visits set merged_into = $3 where tenant_id = $1 and (merged_into = $2 or id = $2)", tenant, loser, survivor
@@ -269,120 +261,6 @@ class VisitStore:
             limit,
         )
         return [_event(tenant, visit, r) for r in rows]
-
-
-class LinkStore:
-    """Short links into visits; only the hash of a code is kept."""
-
-    async def insert(
-        self,
-        tenant: TenantId,
-        tx: Tx,
-        visit: VisitId,
-        *,
-        link: UUID,
-        code_hash: bytes,
-        role: PersonRole,
-        made_by: ParticipantId | None,
-        at: datetime,
-        expires_at: datetime,
-    ) -> None:
-        """A new link."""
-        await tx.execute(
-            "insert into visit_links (tenant_id, id, visit_id, code_hash, role, made_by, made_at, expires_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-            tenant,
-            link,
-            visit,
-            code_hash,
-            role,
-            made_by,
-            at,
-            expires_at,
-        )
-
-    async def whose(self, tx: Tx, code_hash: bytes) -> TenantId | None:
-        """The tenant of a link, in a transaction without one."""
-        found: UUID | None = await tx.fetchval("select whose_link($1)", code_hash)
-        return None if found is None else TenantId(found)
-
-    async def find(self, tenant: TenantId, tx: Tx, code_hash: bytes) -> Row | None:
-        """The link of that code."""
-        return await tx.fetchrow(f"select {_LINK} from visit_links where tenant_id = $1 and code_hash = $2", tenant, code_hash)
-
-    async def of_visit(self, tenant: TenantId, tx: Tx, visit: VisitId) -> list[Row]:
-        """The links of a visit, the newest first."""
-        return list(
-            await tx.fetch(f"select {_LINK} from visit_links where tenant_id = $1 and visit_id = $2 order by made_at desc", tenant, visit)
-        )
-
-    async def revoke(self, tenant: TenantId, tx: Tx, visit: VisitId, link: UUID, at: datetime) -> bool:
-        """Close a link; False when it was closed, or is not there."""
-        done = await tx.fetchval(
-            "update visit_links set revoked_at = $4 where tenant_id = $1 and visit_id = $2 and id = $3 and revoked_at is null"
-            " returning true",
-            tenant,
-            visit,
-            link,
-            at,
-        )
-        return bool(done)
-
-
-class PresenceStore:
-    """Who holds whose socket, and until when that may be believed without hearing again."""
-
-    async def hold(self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId, *, holder: str, until: datetime) -> None:
-        """This holder has them now; whoever had them before has not."""
-        await tx.execute(
-            "insert into presence (tenant_id, participant_id, visit_id, holder, until) values ($1, $2, $3, $4, $5)"
-            " on conflict (tenant_id, participant_id) do update set visit_id = $3, holder = $4, until = $5",
-            tenant,
-            participant,
-            visit,
-            holder,
-            until,
-        )
-
-    async def renew(self, tenant: TenantId, tx: Tx, holders: Mapping[ParticipantId, str], until: datetime) -> list[ParticipantId]:
-        """Those still held by who says so; whom the answer leaves out has been taken over or let go."""
-        rows = await tx.fetch(
-            "update presence p set until = $4 from unnest($2::uuid[], $3::text[]) as t(who, holder)"
-            " where p.tenant_id = $1 and p.participant_id = t.who and p.holder = t.holder returning p.participant_id",
-            tenant,
-            list(holders.keys()),
-            list(holders.values()),
-            until,
-        )
-        return [ParticipantId(r["participant_id"]) for r in rows]
-
-    async def holder(self, tenant: TenantId, tx: Tx, participant: ParticipantId) -> str | None:
-        """Who has them, if anyone."""
-        found: str | None = await tx.fetchval(
-            "select holder from presence where tenant_id = $1 and participant_id = $2", tenant, participant
-        )
-        return found
-
-    async def release(self, tenant: TenantId, tx: Tx, participant: ParticipantId, *, expired_by: datetime | None = None) -> bool:
-        """Let go; with `expired_by` only when the promise had run out by then. False when nothing was held."""
-        done = await tx.fetchval(
-            "delete from presence where tenant_id = $1 and participant_id = $2 and ($3::timestamptz is null or until < $3) returning true",
-            tenant,
-            participant,
-            expired_by,
-        )
-        return bool(done)
-
-    async def release_all(self, tenant: TenantId, tx: Tx, visit: VisitId) -> None:
-        """The visit is over."""
-        await tx.execute("delete from presence where tenant_id = $1 and visit_id = $2", tenant, visit)
-
-    async def expired(self, tx: Tx, at: datetime, at_most: int) -> list[tuple[TenantId, VisitId, ParticipantId]]:
-        """Of every tenant, for the dispatcher: promises that have run out."""
-        rows = await tx.fetch(
-            "select tenant_id, visit_id, participant_id from presence where until < $1 order by until limit $2", at, at_most
-        )
-        return [(TenantId(r["tenant_id"]), VisitId(r["visit_id"]), ParticipantId(r["participant_id"])) for r in rows]
 
 
 def _event(tenant: TenantId, visit: VisitId, row: Row) -> VisitEvent:

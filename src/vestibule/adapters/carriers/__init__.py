@@ -1,0 +1,1 @@
+"""Those who carry messages: SMS carriers, a mail server, the console."""

@@ -1,0 +1,1 @@
+"""The sockets on which appointments arrive: MLLP and its HTTPS twin."""
