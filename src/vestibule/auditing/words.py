@@ -58,6 +58,7 @@ def _set_up_words() -> dict[str, str]:
         "connection.started": _("Began a connection"),
         "connection.submitted": _("Submitted a connection for approval"),
         "connection.withdrawn": _("Withdrew a connection from approval"),
+        "contact.erased": _("Patient's phone number and e-mail erased"),
         "department.added": _("Added a department"),
         "department.changed": _("Changed a department"),
         "department.removed": _("Removed a department"),
