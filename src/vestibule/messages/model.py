@@ -238,6 +238,7 @@ class Receipt:
     Attributes:
         state: ACCEPTED (on its way), DELIVERED or FAILED.
         permanent: of a failure: sending it again could not help.
+        message: ours, where the carrier gives it back: it names a message whose answer was lost, and one whose answer is still on its way.
     """
 
     carrier_id: str
@@ -246,6 +247,7 @@ class Receipt:
     code: str = ""
     permanent: bool = True
     opted_out: bool = False
+    message: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from vestibule.messages.model import Accepted, Account, Incoming, Outgoing, Receipt, Refused
+from vestibule.messages.model import Accepted, Account, Incoming, Outgoing, Receipt, Refused, Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class HookAnswer:
     status: int = 200
     content_type: str = "text/plain"
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Carrier(Protocol):
@@ -61,6 +62,15 @@ class Carrier(Protocol):
         Raises:
             NotAllowed: `carrier-hook-forged`: whoever sent it does not hold the account's key.
             BadInput: `carrier-hook-unreadable`.
+        """
+        ...
+
+    async def check(self, account: Account) -> None:
+        """Ask something that changes nothing, to see whether the account works.
+
+        Raises:
+            NotAllowed: `carrier-not-signed-in` or `carrier-account-suspended`: the account is not one that may send.
+            Unavailable: it could not be asked, or has a fault just now.
         """
         ...
 
@@ -111,4 +121,8 @@ class NumberShop(Protocol):
 
     async def bought(self, account: Account, purchase: str) -> str | None:
         """The number, once it is ours; None while it is under way."""
+        ...
+
+    async def verification(self, account: Account, number: str) -> Verification | None:
+        """How far the verification of a number of ours has come; None where this carrier tells it only on its own pages."""
         ...
