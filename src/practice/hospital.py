@@ -9,6 +9,7 @@ from typing import get_args
 
 from aiohttp import web
 
+from practice.interface.engine import Engine
 from practice.ledger import Ledger
 from practice.live import Live
 from practice.microsoft.state import SignIns
@@ -88,6 +89,7 @@ class Hospital:
         self.at = Addresses(base, lambda: self.book.settings.vendor)
         self.ledger = Ledger(folder, now)
         self.live = Live(self.ledger.entries(kind="status"))
+        self.engine = Engine(folder, self.ledger, book=lambda: self.book, now=now)
         self.trouble = Trouble()
         self.keys = SigningKeys()
         self.grants = Grants(now)
@@ -102,6 +104,7 @@ class Hospital:
 
     async def close(self) -> None:
         """Let go of files and connections."""
+        await self.engine.close()
         await self.client_keys.close()
         self.ledger.close()
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from practice.interface.model import Interface
+
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
 Short = Annotated[str, Meta(max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
@@ -18,7 +20,9 @@ Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
 
 Gender = Literal["female", "male", "other", "unknown"]
-AppointmentStatus = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow"]
+AppointmentStatus = Literal["booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error"]
+VisitType = Literal["1201", "1202", "1203", "2001", "2002"]
+Place = Literal["home", "clinic"]
 LaunchKind = Literal["provider", "patient", "group-provider", "group-patient", "direct-sms", "sms-configuration", "device-test"]
 Environment = Literal["", "test", "production"]
 ClientAuth = Literal["private_key_jwt", "client_secret", "none"]
@@ -27,6 +31,13 @@ FhirVersion = Literal["DSTU2", "STU3", "R4"]
 Vendor = Literal["epic", "oracle", "generic"]
 Fault = Literal["none", "nonce", "audience", "issuer", "tenant", "signature", "expired", "unsigned", "old-key"]
 
+VISIT_TYPES: dict[VisitType, str] = {
+    "1201": "VIDEO VISIT",
+    "1202": "VIDEO VISIT FOLLOW UP",
+    "1203": "VIDEO VISIT GROUP",
+    "2001": "OFFICE VISIT",
+    "2002": "TELEPHONE VISIT",
+}
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the directory that all personal Microsoft accounts share
 
 DEFAULT_SCOPES = (
@@ -94,7 +105,10 @@ class Patient(Struct, kw_only=True):
 
 
 class Appointment(Struct, kw_only=True):
-    """One video visit. `csn` is the contact serial number, `conference` what several people may share."""
+    """One visit. `csn` is the contact serial number, `conference` what several people may share.
+
+    `place` is where the patient is, `others` who else of the house is booked.
+    """
 
     id: Id
     csn: Id
@@ -108,6 +122,14 @@ class Appointment(Struct, kw_only=True):
     reason: Short = ""
     status: AppointmentStatus = "booked"
     group: bool = False
+    type: VisitType = "1201"
+    place: Place = "home"
+    others: list[Id] = field(default_factory=list)
+
+    @property
+    def video(self) -> bool:
+        """Whether it is held by video."""
+        return self.type.startswith("12")
 
 
 class ClientApp(Struct, kw_only=True):
@@ -238,6 +260,7 @@ class Book(Struct, kw_only=True):
     people_accounts: list[Account] = field(default_factory=list)
     sign_in_apps: list[SignInApp] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
+    interface: Interface = field(default_factory=Interface)
     next_number: int = 1853
 
     def department(self, key: str) -> Department | None:

@@ -35,16 +35,16 @@ _PRACTITIONERS = [
 ]
 # family, given, born, gender, phone, language, allergies, problems
 _PATIENTS = [
-    ("Shaw", "Amy", "1984-02-17", "female", "555-0142", "English", "Penicillin", "Paroxysmal atrial fibrillation; Migraine"),
-    ("Brandt", "Theodor", "1951-09-30", "male", "555-0117", "English", "None known", "Heart failure, NYHA II; Type 2 diabetes"),
-    ("Lopez-Vega", "Maria", "1990-11-04", "female", "555-0163", "Spanish", "Latex", "Hypertension"),
-    ("Osei", "Kwame", "1978-05-22", "male", "555-0128", "English", "None known", "Palpitations"),
-    ("Nguyen", "Linh", "2001-07-09", "female", "555-0185", "Vietnamese", "Sulfa drugs", "Seasonal allergies"),
-    ("O'Rourke", "Siobhán", "1969-12-01", "female", "555-0171", "English", "None known", "Hypothyroidism"),
-    ("Haddad", "Yusuf", "1995-03-14", "male", "555-0109", "Arabic", "Peanuts", "Asthma, mild persistent"),
-    ("Kowalczyk", "Zofia", "1943-08-26", "female", "555-0136", "Polish", "Aspirin", "Osteoarthritis; Hypertension"),
-    ("Whitfield", "Marcus", "1987-10-19", "male", "555-0150", "English", "None known", "Generalized anxiety disorder"),
-    ("Iyer", "Priya", "2009-06-02", "female", "555-0194", "English", "None known", "ADHD, combined type"),
+    ("Shaw", "Amy", "1984-02-17", "female", "(608) 555-0142", "English", "Penicillin", "Paroxysmal atrial fibrillation; Migraine"),
+    ("Brandt", "Theodor", "1951-09-30", "male", "(608) 555-0117", "English", "None known", "Heart failure, NYHA II; Type 2 diabetes"),
+    ("Lopez-Vega", "Maria", "1990-11-04", "female", "(608) 555-0163", "Spanish", "Latex", "Hypertension"),
+    ("Osei", "Kwame", "1978-05-22", "male", "(608) 555-0128", "English", "None known", "Palpitations"),
+    ("Nguyen", "Linh", "2001-07-09", "female", "(608) 555-0185", "Vietnamese", "Sulfa drugs", "Seasonal allergies"),
+    ("O'Rourke", "Siobhán", "1969-12-01", "female", "(608) 555-0171", "English", "None known", "Hypothyroidism"),
+    ("Haddad", "Yusuf", "1995-03-14", "male", "(608) 555-0109", "Arabic", "Peanuts", "Asthma, mild persistent"),
+    ("Kowalczyk", "Zofia", "1943-08-26", "female", "(608) 555-0136", "Polish", "Aspirin", "Osteoarthritis; Hypertension"),
+    ("Whitfield", "Marcus", "1987-10-19", "male", "(608) 555-0150", "English", "None known", "Generalized anxiety disorder"),
+    ("Iyer", "Priya", "2009-06-02", "female", "(608) 555-0194", "English", "None known", "ADHD, combined type"),
 ]
 # practitioner, patient, department, minutes from now, length, reason
 _DAY = [
@@ -75,9 +75,9 @@ def seed(book: Book, now: float) -> None:
     """Fill an empty book."""
     here = machine_zone()
     book.departments = [
-        Department(id="10501101", name="EMC Cardiology", zone=here, phone="555-0101"),
-        Department(id="10501102", name="EMC Family Medicine", zone=here, phone="555-0102"),
-        Department(id="10504203", name="Westbridge Behavioral Health", zone=daytime_zone(now, here), phone="555-0103"),
+        Department(id="10501101", name="EMC Cardiology", zone=here, phone="(608) 555-0101"),
+        Department(id="10501102", name="EMC Family Medicine", zone=here, phone="(608) 555-0102"),
+        Department(id="10504203", name="Westbridge Behavioral Health", zone=daytime_zone(now, here), phone="(608) 555-0103"),
     ]
     book.practitioners = [
         Practitioner(id=fhir_id("practitioner", login), emp=emp, login=login, family=family, given=given, title=title, specialty=specialty)

@@ -155,4 +155,5 @@ async def start(
     await runner.setup()
     for each in sockets:
         await web.SockSite(runner, each, ssl_context=tls).start()
+    house.engine.start()
     return Running(house.at.base, house, runner, temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -10,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from practice.hospital import Hospital
+from practice.interface.model import Interface
 from practice.model import (
     PERSONAL,
     Account,
@@ -42,7 +44,7 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {
     "sign_in_apps": ("client_id", SignInApp),
 }
 _FRESH_IDS = {"directories", "people_accounts", "sign_in_apps"}
-WORDS = frozenset({*_LISTS, "settings", "trouble", "hostile", "remove"})
+WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "hostile", "remove"})
 
 
 class BadSetup(ValueError):
@@ -60,6 +62,7 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
     try:
         touched = {name: _upsert_all(book, name, body.get(name, []), house.now()) for name in _LISTS}
         book.settings = _merged(book.settings, body.get("settings", {}), Settings)
+        book.interface = _merged(book.interface, body.get("interface", {}), Interface)
         switches = _switches(body.get("trouble", {}))
     except msgspec.ValidationError as error:
         raise BadSetup(str(error)) from error
@@ -67,7 +70,9 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
         touched["appointments"].append(hostile(book, house.now()).id)
     _remove(book, body.get("remove", {}))
     check(book)
+    old = house.book
     house.store.put(book)
+    house.engine.announce(old, book)
     for group in GROUPS:
         if group in switches:
             house.trouble.turn(group, switches[group])
@@ -177,6 +182,8 @@ def check(book: Book) -> None:
         if book.department(visit.department) is None:
             raise BadSetup(f"appointment {visit.csn}: no department {visit.department!r}")
         visit.patient, visit.practitioner = patient.id, practitioner.id
+        visit.others = [_practitioner(book, visit, key) for key in visit.others]
+    _check_interface(book.interface)
     for account in book.people_accounts:
         unknown = [t for t in (account.tid, *account.guest_in) if t != PERSONAL and book.directory(t) is None]
         if unknown:
@@ -185,6 +192,24 @@ def check(book: Book) -> None:
     _unique("CSN", [a.csn for a in book.appointments])
     _unique("patient number", [n for p in book.patients for n in (p.id, p.ept, f"portal {p.wpr}")])
     _unique("practitioner number", [n for p in book.practitioners for n in {p.id, p.emp, p.login}])
+
+
+def _practitioner(book: Book, visit: Appointment, key: str) -> str:
+    found = book.practitioner(key)
+    if found is None:
+        raise BadSetup(f"appointment {visit.csn}: no practitioner {key!r}")
+    return found.id
+
+
+def _check_interface(interface: Interface) -> None:
+    """What only shows when a connection is opened should be said when it is entered."""
+    if interface.on and interface.transport == "https" and not interface.url:
+        raise BadSetup("the interface sends over HTTPS but has no address")
+    if interface.trust:
+        try:
+            ssl.create_default_context(cadata=interface.trust)
+        except (ssl.SSLError, ValueError) as error:
+            raise BadSetup("the receiver's certificate is not one in PEM") from error
 
 
 def _unique(what: str, values: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from practice.hospital import Hospital
 from practice.live import Live
-from practice.model import Appointment, Patient, Practitioner
+from practice.model import VISIT_TYPES, Appointment, Patient, Practitioner
 from practice.times import instant, seconds
 
 Resource = dict[str, Any]
@@ -18,7 +18,13 @@ EPT_SYSTEM = "urn:oid:1.2.840.114350.1.13.0.1.7.2.698084"
 EMP_SYSTEM = "urn:oid:1.2.840.114350.1.13.0.1.7.2.697780"
 CLASS_SYSTEM = "urn:oid:1.2.840.114350.1.72.1.7.7.10.696784.13260"
 _SNOMED_TELEHEALTH = {"system": "http://snomed.info/sct", "code": "448337001", "display": "Telehealth Visit"}
-_ENCOUNTER_STATUS = {"cancelled": "cancelled", "noshow": "cancelled", "fulfilled": "finished", "arrived": "arrived"}
+_ENCOUNTER_STATUS = {
+    "cancelled": "cancelled",
+    "noshow": "cancelled",
+    "entered-in-error": "entered-in-error",
+    "fulfilled": "finished",
+    "arrived": "arrived",
+}
 
 
 def patient(one: Patient) -> Resource:
@@ -83,13 +89,13 @@ def _names(house: Hospital, one: Appointment) -> tuple[Resource, Resource, Resou
 
 def appointment(house: Hospital, one: Appointment) -> Resource:
     """An Appointment."""
-    accepted = "declined" if one.status == "cancelled" else "accepted"
+    accepted = "declined" if one.status in {"cancelled", "entered-in-error"} else "accepted"
     return {
         "resourceType": "Appointment",
         "id": one.id,
         "identifier": _numbers(one),
         "status": one.status,
-        "serviceType": [{"coding": [_SNOMED_TELEHEALTH], "text": "Video Visit"}],
+        "serviceType": [{"coding": [_SNOMED_TELEHEALTH] if one.video else [], "text": VISIT_TYPES[one.type].title()}],
         "reasonCode": [{"text": one.reason}] if one.reason else [],
         "start": one.start,
         "end": instant(seconds(one.start) + one.minutes * 60),
@@ -113,7 +119,7 @@ def encounter(house: Hospital, one: Appointment) -> Resource:
         "identifier": _numbers(one)[:1],
         "status": _stage(house.live, one),
         "class": {"system": CLASS_SYSTEM, "code": "13", "display": "Support OP Encounter"},
-        "type": [{"text": "Video Visit"}],
+        "type": [{"text": VISIT_TYPES[one.type].title()}],
         "subject": subject,
         "participant": [{"individual": who}],
         "appointment": [{"reference": f"Appointment/{one.id}"}],

@@ -15,7 +15,7 @@ from practice.screens.views import nearest, rows
 from practice.trouble import GROUPS, MODES, PARTS
 
 _SHOWN = 200
-KINDS = ("launch", *(group for group in GROUPS if group not in PARTS.values()))
+KINDS = ("launch", "hl7", *(group for group in GROUPS if group not in PARTS.values()))
 ABOUT = {
     "discovery": "smart-configuration, CapabilityStatement, OpenID discovery",
     "authorize": "where a browser is sent to authorize",

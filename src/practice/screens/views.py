@@ -19,8 +19,15 @@ LABELS = {
     "left": ("gone", "All disconnected"),
     "": ("idle", "Not connected"),
 }
-STATES = {"booked": "Scheduled", "arrived": "Arrived", "fulfilled": "Completed", "cancelled": "Canceled", "noshow": "No show"}
-_OVER = {"fulfilled", "cancelled", "noshow"}
+STATES = {
+    "booked": "Scheduled",
+    "arrived": "Arrived",
+    "fulfilled": "Completed",
+    "cancelled": "Canceled",
+    "noshow": "No show",
+    "entered-in-error": "Entered in error",
+}
+_OVER = {"fulfilled", "cancelled", "noshow", "entered-in-error"}
 
 
 @dataclass(frozen=True)
