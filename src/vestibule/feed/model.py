@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,11 +103,13 @@ class Sender:
 
     Attributes:
         certificate: None for plain MLLP.
+        http_status: over HTTPS it wants AR and AE told by the status too.
     """
 
     tenant: TenantId
     connection: ConnectionId
     certificate: UUID | None = None
+    http_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Received:
     """A message as it came off a socket, with what was read of it to acknowledge it.
 
     Attributes:
-        name: SHA-256 of who sent it and its control id: two messages of one name must be one message.
+        name: what `name_of` gives: two messages of one name must be one message.
     """
 
     sender: Sender
@@ -131,6 +134,19 @@ class Received:
     control_id: str
     name: bytes
     body: bytes = field(repr=False)
+
+
+def name_of(sender: Sender, application: str, facility: str, control_id: str) -> bytes:
+    """SHA-256 of who sent a message and of its control id.
+
+    Args:
+        sender: as its key or port proves.
+        application: the sending application (MSH-3), for several may stand behind one key and number their messages each for itself.
+        facility: the sending facility (MSH-4).
+        control_id: the message's (MSH-10).
+    """
+    said = f"{application}\0{facility}\0{control_id}".encode("utf-8", "backslashreplace")
+    return hashlib.sha256(sender.tenant.bytes + sender.connection.bytes + said).digest()
 
 
 class Verdict(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from typing import Protocol
 
 from vestibule.feed.model import PlainPort, Received, Sender, Verdict
@@ -10,12 +11,14 @@ from vestibule.feed.model import PlainPort, Received, Sender, Verdict
 class Inbox(Protocol):
     """Takes messages durably."""
 
-    async def take(self, message: Received) -> Verdict:
-        """Returns after COMMIT; waits, as long as need be, while the database is away.
+    def take(self, message: Received) -> Future[Verdict]:
+        """What comes true after COMMIT, and waits, as long as need be, while the database is away. No coroutine: a task a message is dear.
+
+        It fails with Unavailable `database-disk-full` or `group-closed`, or with BadInput `row-refused`: nothing was taken, and nothing may
+        be acknowledged.
 
         Raises:
-            Unavailable: `feed-closed` when the process is stopping, `feed-full` when more waits than memory should hold, `feed-disk-full`:
-                nothing was taken and nothing may be acknowledged.
+            Unavailable: `group-closed` when the process is stopping, `group-full` when more waits than memory should hold.
         """
         ...
 
@@ -28,7 +31,7 @@ class Senders(Protocol):
         ...
 
     async def certificates(self) -> list[bytes]:
-        """Every certificate that may be shown, DER."""
+        """Every certificate that may be shown, DER; those that are not valid now among them."""
         ...
 
     async def plain_ports(self) -> list[PlainPort]:

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
 
 class SecretBox:
-    """Seals and opens short texts under a ring of named keys."""
+    """Seals and opens texts under a ring of named keys."""
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         """Take the ring.
@@ -45,6 +45,7 @@ class SecretBox:
             if not _NAME.match(name) or len(key) != _KEY:
                 raise ValueError("a key is 32 bytes, its name 1-32 letters, digits, dots, dashes")
         self._current = keys[0][0]
+        self._header = bytes([_VERSION, len(self._current)]) + self._current.encode()
         self._ciphers = {name: AESGCM(_derive(key, b"seal")) for name, key in keys}
         self._hash_keys = [_derive(key, b"hash") for _, key in keys]
 
@@ -53,10 +54,12 @@ class SecretBox:
 
     def seal(self, plain: str, *, about: str) -> bytes:
         """Encrypt; the same text never looks the same twice."""
-        name = self._current.encode()
+        return self.seal_bytes(plain.encode(), about=about)
+
+    def seal_bytes(self, plain: bytes, *, about: str) -> bytes:
+        """Encrypt what is no text, or a text whose encoding somebody else must find out."""
         nonce = random_bytes(_NONCE)
-        header = bytes([_VERSION, len(name)]) + name
-        return header + nonce + self._ciphers[self._current].encrypt(nonce, plain.encode(), header + about.encode())
+        return self._header + nonce + self._ciphers[self._current].encrypt(nonce, plain, self._header + about.encode())
 
     def open(self, sealed: bytes, *, about: str) -> str:
         """Decrypt what was sealed about the same thing.
@@ -64,6 +67,17 @@ class SecretBox:
         Raises:
             Unavailable: `secret-key-missing` when the ring lacks the key, `secret-unreadable` when it was altered, cut or is about
                 something else. Neither says anything about the content.
+        """
+        try:
+            return self.open_bytes(sealed, about=about).decode()
+        except UnicodeDecodeError:
+            _unreadable()
+
+    def open_bytes(self, sealed: bytes, *, about: str) -> bytes:
+        """Decrypt what `seal_bytes` sealed about the same thing.
+
+        Raises:
+            Unavailable: as `open`.
         """
         header, name = _header(sealed)
         cipher = self._ciphers.get(name)
@@ -73,7 +87,7 @@ class SecretBox:
             )
         body = sealed[len(header) :]
         try:
-            return cipher.decrypt(body[:_NONCE], body[_NONCE:], header + about.encode()).decode()
+            return cipher.decrypt(body[:_NONCE], body[_NONCE:], header + about.encode())
         except (InvalidTag, ValueError):
             _unreadable()
 
