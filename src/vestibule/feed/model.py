@@ -173,3 +173,22 @@ class InboxRow:
     processed_at: datetime | None
     has_body: bool
     twin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCertificate:
+    """A public key by which a sender proves itself, as it was uploaded.
+
+    Attributes:
+        key_hash: SHA-256 of its SubjectPublicKeyInfo: who shows it is known by this, never by a name in it.
+        key: what kind of key it is, e.g. `RSA 2048`.
+    """
+
+    id: UUID
+    connection: ConnectionId
+    subject: str
+    key: str
+    key_hash: bytes
+    not_before: datetime
+    not_after: datetime
+    added_at: datetime

@@ -2,5 +2,6 @@
 
 from vestibule.feed.store.inbox import INSERT, SETTLE, Entry
 from vestibule.feed.store.senders import CERTIFICATES, KEY, PORTS
+from vestibule.feed.store.settings import FeedSettingsStore
 
-__all__ = ["CERTIFICATES", "INSERT", "KEY", "PORTS", "SETTLE", "Entry"]
+__all__ = ["CERTIFICATES", "INSERT", "KEY", "PORTS", "SETTLE", "Entry", "FeedSettingsStore"]
