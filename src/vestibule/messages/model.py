@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from vestibule.kit.ids import ConnectionId, ParticipantId, TenantId, VisitId
+from vestibule.kit.ids import ConnectionId, EffectId, ParticipantId, TenantId, VisitId
 from vestibule.visits.model import Place
 
 KIND = "message.send"  # of effects
@@ -45,6 +45,10 @@ class MessageState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     WITHDRAWN = "withdrawn"
+
+
+# It has been told, or may have been.
+GIVEN = frozenset({MessageState.SENDING, MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNKNOWN})
 
 
 class Status(StrEnum):
@@ -270,6 +274,13 @@ class Message:
         minutes: of a reminder, how long before.
         due_at: when it is to go.
         test: for a test recipient; never reached a carrier.
+        place: where the patient is during the visit, as the message says it.
+        nth: of a confirmation: how many had been given before it, so that moving there and back again is told again.
+        turn: its place in the order in which messages were given to carriers, whatever clocks did meanwhile; 0 before that.
+        tries: how often it was sent again after a failure that might pass.
+        round: how often it was planned; each time has an effect of its own.
+        account: through which it went.
+        carrier_id: what the carrier calls it.
     """
 
     id: UUID
@@ -291,3 +302,17 @@ class Message:
     settled_at: datetime | None = None
     segments: int = 0
     test: bool = False
+    place: Place = Place.HOME
+    nth: int = 0
+    turn: int = 0
+    tries: int = 0
+    round: int = 1
+    account: UUID | None = None
+    carrier_id: str = ""
+    effect: EffectId | None = None
+    planned_at: datetime | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the patient has been told by it, or may have been."""
+        return self.state in GIVEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from vestibule.errors import NotFound
 from vestibule.kit.ids import EffectId, TenantId, VisitId
 from vestibule.platform.audit import Audit, acting
 from vestibule.platform.db import Tx
@@ -72,28 +73,36 @@ class WriteBack:
     async def page(self, tx: Tx, states: frozenset[EffectState] | None, *, limit: int = 100) -> tuple[EffectRows, Logs]:
         """The newest effects in these states, and the logs of those that were tried."""
         tenant = bound(tx)
-        rows = await self._effects.list(tenant, tx, states=states, limit=limit)
+        rows = await self._effects.list(tenant, tx, states=states, limit=limit, kinds=[KIND])
         return rows, await self._effects.logs(tenant, tx, [r.id for r in rows if _has_story(r)])
 
     async def failed(self, tx: Tx) -> int:
         """How many wait for a person's decision."""
-        return await self._effects.failed(bound(tx), tx)
+        return await self._effects.failed(bound(tx), tx, kinds=[KIND])
 
     async def redrive(self, tx: Tx, effect: EffectId, *, by: str) -> None:
         """Send it again."""
+        await self._ours(tx, effect)
         await self._effects.redrive(bound(tx), tx, effect, by)
         self._audit.note(tx, "effect.redriven", by=acting(), about=("effect", effect))
 
     async def give_up(self, tx: Tx, effect: EffectId, *, by: str) -> None:
         """Leave it untold; those behind it go on, and what was kept for it is forgotten."""
         tenant: TenantId = bound(tx)
+        row = await self._ours(tx, effect)
         await self._effects.cancel(tenant, tx, effect, by)
-        row = await self._effects.get(tenant, tx, effect)
         self._audit.note(tx, "effect.given-up", by=acting(), about=("effect", effect), detail={"visit": str(row.visit or "")})
         if row.visit is not None:
             visit = await self._visits.get(tx, row.visit)
             if visit.state in OVER:
                 await self.forget_people(tx, visit.id)
+
+    async def _ours(self, tx: Tx, effect: EffectId) -> EffectRow:
+        """What is told to others than the record is looked after elsewhere: a text must not be sent again from this page."""
+        row = await self._effects.get(bound(tx), tx, effect)
+        if row.kind != KIND:
+            raise NotFound("effect-not-found", "There is no such effect.", phase="effect.find")
+        return row
 
 
 def _has_story(row: EffectRow) -> bool:

@@ -1,7 +1,9 @@
 """The outbox's promises, each in words, on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,7 +13,7 @@ from support.waiting import until
 from vestibule.errors import BadInput, Conflict, NotFound, OutsideFailed, TooMany
 from vestibule.kit.ids import EffectId, TenantId, VisitId, new_id
 from vestibule.platform.db import Database, Tx
-from vestibule.platform.effects import Dead, Done, Effect, EffectState, Outcome, Promise, Retry, Unknown
+from vestibule.platform.effects import Dead, Done, Effect, EffectState, Outcome, Promise, Retry, Together, Unknown
 
 VISIT = VisitId(new_id())
 
@@ -422,3 +424,92 @@ class TestAPerson:
             assert [r.key for r in await EFFECTS.list(tenant, tx)] == ["k2", "k1", "k0"]
             assert [r.key for r in await EFFECTS.list(tenant, tx, visit=VISIT, limit=1)] == ["k2"]
             assert await EFFECTS.list(tenant, tx, states=[EffectState.DEAD]) == []
+
+    async def test_lists_and_counts_by_kind(self, db: Database, tenant: TenantId) -> None:
+        await put(db, tenant, "a")
+        await put(db, tenant, "b", kind="other")
+        async with db.tenant(tenant) as tx:
+            assert [r.key for r in await EFFECTS.list(tenant, tx, kinds=["other"])] == ["b"]
+            assert await EFFECTS.failed(tenant, tx, kinds=["other"]) == 0
+
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+async def test_what_waits_can_be_meant_for_another_time_and_goes_then(db: Database, tenant: TenantId) -> None:
+    effect = await put(db, tenant, "a", run_at=TOMORROW)
+    async with working(db, Recorder()):
+        async with db.tenant(tenant) as tx:
+            assert await EFFECTS.postpone(tx, effect, datetime.now(UTC))
+        assert await settled(db, tenant) == {"a": "done"}
+    async with db.tenant(tenant) as tx:
+        assert not await EFFECTS.postpone(tx, effect, TOMORROW), "it is over"
+
+
+async def test_the_program_withdraws_what_waits_and_not_what_is_over(db: Database, tenant: TenantId) -> None:
+    effect = await put(db, tenant, "a", run_at=TOMORROW)
+    async with db.tenant(tenant) as tx:
+        assert await EFFECTS.withdraw(tx, effect, why="overtaken")
+        assert not await EFFECTS.withdraw(tx, effect, why="overtaken")
+    assert await states(db, tenant) == {"a": "cancelled"}
+    async with db.tenant(tenant) as tx:
+        assert [a.by for a in await EFFECTS.attempts(tenant, tx, effect)] == ["system:overtaken"]
+
+
+async def test_a_handler_sees_why_the_attempt_before_came_to_nothing_and_from_when_on_it_could_run(db: Database, tenant: TenantId) -> None:
+    record = Recorder(a=[Retry("wait-a-moment", 0.05)])
+    await put(db, tenant, "a")
+    async with working(db, record):
+        await settled(db, tenant)
+    first, second = record.effects
+    assert (first.code, second.code) == ("", "wait-a-moment")
+    assert first.run_at is not None
+    assert second.run_at is not None
+    assert second.run_at - first.run_at >= timedelta(seconds=0.05)
+
+
+class Book:
+    """Writes items down together, and refuses those it is told to."""
+
+    def __init__(self, *, refuse: str = "") -> None:
+        self.refuse = refuse
+        self.batches: list[list[str]] = []
+
+    async def write(self, tx: Tx, items: Sequence[Any]) -> None:
+        assert tx.tenant is not None
+        if self.refuse in items:
+            raise RuntimeError
+        self.batches.append(list(items))
+
+
+async def test_what_is_recorded_together_is_recorded_in_few_transactions(db: Database, tenant: TenantId) -> None:
+    book, gate = Book(), asyncio.Event()
+
+    async def handler(effect: Effect) -> Outcome:
+        await gate.wait()
+        return Done(together=Together(book.write, effect.key))
+
+    for n in range(30):
+        await put(db, tenant, f"k{n}")
+    async with working(db, handler, per_destination=100) as worker:
+        await until(lambda: worker._running == 30)
+        gate.set()
+        assert set((await settled(db, tenant)).values()) == {"done"}
+    assert sorted(k for batch in book.batches for k in batch) == sorted(f"k{n}" for n in range(30))
+    assert len(book.batches) < 10
+
+
+async def test_one_that_cannot_be_recorded_keeps_no_other_from_it(db: Database, tenant: TenantId) -> None:
+    book, gate = Book(refuse="k3"), asyncio.Event()
+
+    async def handler(effect: Effect) -> Outcome:
+        await gate.wait()
+        return Done(together=Together(book.write, effect.key))
+
+    for n in range(6):
+        await put(db, tenant, f"k{n}", promise=Promise.TEXT)
+    async with working(db, handler) as worker:
+        await until(lambda: worker._running == 6)
+        gate.set()
+        found = await settled(db, tenant)
+    assert found == {f"k{n}": "unknown" if n == 3 else "done" for n in range(6)}

@@ -13,6 +13,7 @@ from vestibule.platform.effects.model import (
     Policy,
     Promise,
     Retry,
+    Together,
     Unknown,
 )
 from vestibule.platform.effects.service import Effects
@@ -32,6 +33,7 @@ __all__ = [
     "Policy",
     "Promise",
     "Retry",
+    "Together",
     "Unknown",
     "Worker",
 ]

@@ -1,4 +1,5 @@
-"""Writing outcomes down: many in one statement where nothing else is to be recorded, one by one with what goes along.
+"""Writing outcomes down: many in one statement where nothing else is to be recorded, one by one with what goes along, or many
+together with what is recorded for many at once.
 
 An outcome is precious, for outside it has already happened. So while the database is away it is kept and tried again; after a
 minute it is let go, for by then the lease has run out, the effect belongs to another worker, and the fence would refuse us anyway.
@@ -7,8 +8,9 @@ minute it is let go, for by then the lease has run out, the effect belongs to an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vestibule.errors import Unavailable
 from vestibule.kit.backoff import backoff
@@ -22,6 +24,8 @@ from vestibule.platform.telemetry.logs import log
 _BATCH = 500
 # Completions with a `then` hold a connection each; the pool belongs to others as well.
 _ALONE_AT_ONCE = 4
+# So many are recorded together at most; more would keep their rows locked for too long.
+_COMPANY = 200
 
 Meter = Callable[[str, str, float], None]
 
@@ -67,22 +71,28 @@ class Finisher:
         self._buffer: list[_Waiting] = []
         self._filled = asyncio.Event()
         self._alone: set[asyncio.Task[None]] = set()
+        self._joint: dict[Any, list[_Waiting]] = {}
         self._places = asyncio.Semaphore(_ALONE_AT_ONCE)
         self._closing = False
 
     @property
     def waiting(self) -> int:
         """Outcomes not yet written down."""
-        return len(self._buffer) + len(self._alone)
+        return len(self._buffer) + len(self._alone) + sum(map(len, self._joint.values()))
 
     def add(self, finished: Finished) -> None:
         """Take an outcome; it is written down soon."""
         waiting = _Waiting(finished, self._clock.monotonic() + self._patience)
-        if finished.then is None:
+        if finished.together is not None:
+            self._join(waiting, (finished.together.write, finished.effect.tenant))
+        elif finished.then is not None:
+            self._go(self._finish_alone(waiting))
+        else:
             self._buffer.append(waiting)
             self._filled.set()
-            return
-        task = asyncio.create_task(self._finish_alone(waiting))
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._alone.add(task)
         task.add_done_callback(self._alone.discard)
 
@@ -144,31 +154,74 @@ class Finisher:
             self._on_over(given_up)
         return [w for w in batch if w.until > now]
 
+    def _join(self, waiting: _Waiting, company: Any) -> None:
+        """Those of one company are completed together; while one transaction runs, the next company gathers."""
+        if company in self._joint:
+            self._joint[company].append(waiting)
+            return
+        self._joint[company] = [waiting]
+        self._go(self._finish_companies(company))
+
+    async def _finish_companies(self, company: Any) -> None:
+        while waiting := self._joint[company]:
+            batch, self._joint[company] = waiting[:_COMPANY], waiting[_COMPANY:]
+            await self._finish_together(batch)
+        del self._joint[company]
+
+    async def _finish_together(self, batch: list[_Waiting]) -> None:
+        attempt = 0
+        while batch := self._still_ours(batch):
+            try:
+                async with self._places:
+                    await self._complete([w.finished for w in batch])
+            except Unavailable:
+                attempt += 1
+                await asyncio.sleep(backoff(attempt, base=0.05, ceiling=2.0))
+            except Exception as error:  # noqa: BLE001  one that cannot be recorded must not keep the others from it
+                if len(batch) == 1:
+                    self._refuse(batch[0].finished, error)
+                else:
+                    for w in batch:
+                        await self._finish_together([w])
+                return
+            else:
+                self._on_over([w.finished for w in batch])
+                return
+
+    def _refuse(self, finished: Finished, error: Exception) -> None:
+        log.warning("effect-not-recorded", kind=finished.effect.kind, effect=finished.effect.id, exc_info=error)
+        self._hand_over(finished)
+
     async def _finish_alone(self, waiting: _Waiting) -> None:
         attempt = 0
         while self._still_ours([waiting]):
             try:
                 async with self._places:
-                    await self._complete(waiting.finished)
+                    await self._complete([waiting.finished])
             except Unavailable:
                 attempt += 1
                 await asyncio.sleep(backoff(attempt, base=0.05, ceiling=2.0))
             except Exception as error:  # noqa: BLE001  what the record could not take must not stop the worker
-                log.warning("effect-not-recorded", kind=waiting.finished.effect.kind, effect=waiting.finished.effect.id, exc_info=error)
-                self._hand_over(waiting.finished)
+                self._refuse(waiting.finished, error)
                 return
             else:
                 self._on_over([waiting.finished])
                 return
 
-    async def _complete(self, finished: Finished) -> None:
+    async def _complete(self, batch: list[Finished]) -> None:
         """Complete and record in one transaction. An effect that is no longer ours records nothing."""
-        async with self._db.tenant(finished.effect.tenant) as tx:
-            ours = await self._store.finish(tx, [finished])
-            if ours and finished.then is not None:
-                await finished.then(tx)
-        if not ours:
-            self._meter("fenced", finished.effect.kind, 0.0)
+        async with self._db.tenant(batch[0].effect.tenant) as tx:
+            ours = await self._store.finish(tx, batch)
+            mine = [f for f in batch if f.effect.id in ours]
+            for finished in mine:
+                if finished.then is not None:
+                    await finished.then(tx)
+            joint = [f.together for f in mine if f.together is not None]
+            if joint:
+                await joint[0].write(tx, [one.item for one in joint])
+        for finished in batch:
+            if finished.effect.id not in ours:
+                self._meter("fenced", finished.effect.kind, 0.0)
 
     def _hand_over(self, finished: Finished) -> None:
         """`then` itself failed. What has failed for good stays so; a text must not go out again; anything else is repeated."""

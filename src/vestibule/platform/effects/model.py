@@ -14,7 +14,7 @@ again and a text becomes unknown, because nobody can say whether it went out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +73,8 @@ class Effect:
         payload: ids and codes only, never patient data.
         attempts: this one included, since it was enqueued or last re-driven.
         fence: grows with every claim of this effect; what completes it must name it.
+        run_at: from when on it could be tried.
+        code: why the attempt before this one came to nothing; empty for the first.
     """
 
     id: EffectId
@@ -87,6 +89,8 @@ class Effect:
     created_at: datetime
     state: EffectState = EffectState.RUNNING
     fence: int = 0
+    run_at: datetime | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,24 @@ Then = Callable[["Tx"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Recorded for many at once: `write` is given the items of those effects that are completed in one transaction."""
+
+    write: Callable[[Tx, Sequence[Any]], Awaitable[None]]
+    item: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """It happened. `then` runs in the transaction that completes the effect, bound to its tenant."""
+    """It happened. What is to be recorded with that is recorded in the transaction that completes the effect, bound to its tenant.
+
+    Attributes:
+        then: what to do there, for this effect alone.
+        together: what to write there, together with others of its kind: for what comes by the hundred.
+    """
 
     then: Then | None = None
+    together: Together | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,3 +271,4 @@ class Finished:
     effect: Effect
     verdict: Verdict
     then: Then | None = field(default=None, repr=False)
+    together: Together | None = field(default=None, repr=False)

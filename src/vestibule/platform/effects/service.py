@@ -79,18 +79,25 @@ class Effects:
         return effect if added else None
 
     async def list(
-        self, tenant: TenantId, tx: Tx, *, states: Collection[EffectState] | None = None, visit: VisitId | None = None, limit: int = 100
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        *,
+        states: Collection[EffectState] | None = None,
+        visit: VisitId | None = None,
+        limit: int = 100,
+        kinds: Collection[str] | None = None,
     ) -> EffectRows:
-        """The tenant's effects, newest first."""
-        return await self._store.list(tenant, tx, states=states, visit=visit, limit=limit)
+        """The tenant's effects, newest first; of some kinds only, where they are named."""
+        return await self._store.list(tenant, tx, states=states, visit=visit, limit=limit, kinds=kinds)
 
     async def get(self, tenant: TenantId, tx: Tx, effect: EffectId) -> EffectRow:
         """One effect, locked until the transaction ends; NotFound `effect-not-found`."""
         return (await self._locked(tenant, tx, effect))[0]
 
-    async def failed(self, tenant: TenantId, tx: Tx) -> int:
-        """How many of the tenant's effects wait for a person's decision."""
-        return await self._store.failed(tenant, tx)
+    async def failed(self, tenant: TenantId, tx: Tx, *, kinds: Collection[str] | None = None) -> int:
+        """How many of the tenant's effects wait for a person's decision; of some kinds only, where they are named."""
+        return await self._store.failed(tenant, tx, kinds)
 
     async def attempts(self, tenant: TenantId, tx: Tx, effect: EffectId) -> Attempts:
         """What was tried and decided for one effect, oldest first."""
@@ -140,6 +147,21 @@ class Effects:
             raise Conflict("effect-not-cancellable", f"This is {row.state} and can no longer be cancelled.", phase="effect.cancel")
         await self._store.decide(tenant, tx, effect, EffectState.CANCELLED, number=fence, word="cancelled", by=by)
         await tx.notify(CHANNEL, "")
+
+    async def postpone(self, tx: Tx, effect: EffectId, run_at: datetime) -> bool:
+        """Mean an effect that waits for another time, earlier or later; False when it runs just now or is over."""
+        moved = await self._store.postpone(_tenant_of(tx), tx, effect, run_at)
+        if moved:
+            await tx.notify(CHANNEL, "")
+        return moved
+
+    async def withdraw(self, tx: Tx, effect: EffectId, *, why: str) -> bool:
+        """The program itself gives an effect up that waits or has failed; `why` is a code. False when it runs just now or is over."""
+        row, fence = await self._locked(_tenant_of(tx), tx, effect)
+        if row.state not in CANCELLABLE:
+            return False
+        await self._store.decide(_tenant_of(tx), tx, effect, EffectState.CANCELLED, number=fence, word="cancelled", by=f"system:{why}")
+        return True
 
     async def settle(self, tenant: TenantId, tx: Tx, effect: EffectId, by: str) -> None:
         """A person or a receipt says that an effect of unknown outcome did happen.

@@ -47,7 +47,8 @@ update effects e
 set state = 'running', fence = e.fence + 1, attempts = e.attempts + 1, worker = $7, started_at = clock_timestamp(),
     lease_until = clock_timestamp() + make_interval(secs => $8)
 from picked where e.tenant_id = picked.tenant_id and e.id = picked.id
-returning e.id, e.tenant_id, e.visit_id, e.kind, e.destination, e.promise, e.key, e.payload, e.attempts, e.created_at, e.fence, e.seq
+returning e.id, e.tenant_id, e.visit_id, e.kind, e.destination, e.promise, e.key, e.payload, e.attempts, e.created_at, e.fence, e.seq,
+    e.run_at, e.code
 """
 
 # A worker that lives says so for what takes it long; where the fence has moved on, it says so in vain.
@@ -123,11 +124,15 @@ LIST = f"""
 select * from (
     select {_ROW}, e.seq from effects e
     where e.tenant_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.visit_id = $3)
+        and ($5::text[] is null or e.kind = any($5))
     order by e.id desc limit $4) as newest
 order by seq desc
 """  # noqa: S608  only constants are put in, here and below
 
-FAILED = f"select count(*) from effects e where e.tenant_id = $1 and e.state in ('dead', 'unknown') and not {_OVERTAKEN}"  # noqa: S608
+FAILED = f"""
+select count(*) from effects e
+where e.tenant_id = $1 and e.state in ('dead', 'unknown') and ($2::text[] is null or e.kind = any($2)) and not {_OVERTAKEN}
+"""  # noqa: S608
 
 LOCK = f"select {_ROW}, e.fence from effects e where e.tenant_id = $1 and e.id = $2 for update of e"  # noqa: S608
 
@@ -135,6 +140,11 @@ SET_STATE = """
 update effects set state = $3::text, attempts = case when $3::text = 'ready' then 0 else attempts end, run_at = now(), code = '',
     ended_at = case when $3::text = 'ready' then null else now() end
 where tenant_id = $1 and id = $2
+"""
+
+# Only what waits can be meant for another time; what runs is too late, and what is over stays over.
+POSTPONE = """
+update effects set due_at = $3, run_at = $3 where tenant_id = $1 and id = $2 and lease_until is null and ended_at is null returning id
 """
 
 # Those behind a head that a person has dealt with need not wait out its back-off.

@@ -39,15 +39,22 @@ class EffectStore:
         return await tx.fetchval(sql.ENQUEUE, *args) is not None
 
     async def list(
-        self, tenant: TenantId, tx: Tx, *, states: Collection[EffectState] | None, visit: VisitId | None, limit: int
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        *,
+        states: Collection[EffectState] | None,
+        visit: VisitId | None,
+        limit: int,
+        kinds: Collection[str] | None = None,
     ) -> EffectRows:
         """The newest first."""
         wanted = None if states is None else [s.value for s in states]
-        return [_row(r) for r in await tx.fetch(sql.LIST, tenant, wanted, visit, limit)]
+        return [_row(r) for r in await tx.fetch(sql.LIST, tenant, wanted, visit, limit, None if kinds is None else list(kinds))]
 
-    async def failed(self, tenant: TenantId, tx: Tx) -> int:
+    async def failed(self, tenant: TenantId, tx: Tx, kinds: Collection[str] | None = None) -> int:
         """How many are dead or unknown and not overtaken."""
-        return int(await tx.fetchval(sql.FAILED, tenant))
+        return int(await tx.fetchval(sql.FAILED, tenant, None if kinds is None else list(kinds)))
 
     async def lock(self, tenant: TenantId, tx: Tx, effect: EffectId) -> tuple[EffectRow, int] | None:
         """One effect and its fence, held until the transaction ends."""
@@ -59,6 +66,10 @@ class EffectStore:
         await tx.execute(sql.SET_STATE, tenant, effect, state.value)
         await tx.execute(sql.LOG, tenant, effect, number, word, by)
         await tx.execute(sql.UNPARK, tenant, effect)
+
+    async def postpone(self, tenant: TenantId, tx: Tx, effect: EffectId, run_at: datetime) -> bool:
+        """Mean it for another time; False when it does not wait any more."""
+        return await tx.fetchval(sql.POSTPONE, tenant, effect, run_at) is not None
 
     async def move(self, tenant: TenantId, tx: Tx, visit: VisitId, into: VisitId) -> None:
         """Put a visit's effects into the lanes of another visit."""
@@ -147,6 +158,8 @@ def _effect(r: Any) -> Effect:
         attempts=r["attempts"],
         created_at=r["created_at"],
         fence=r["fence"],
+        run_at=r["run_at"],
+        code=r["code"],
     )
 
 

@@ -236,7 +236,8 @@ class Worker:
             self._busy[effect.destination] -= 1
         verdict = judge(effect.promise, effect.attempts, outcome, self._policy, self._draw())
         self._meter(f"tried-{verdict.state}", effect.kind, self._clock.monotonic() - started)
-        self._finisher.add(Finished(effect, verdict, self._epilogue(effect, outcome, verdict)))
+        together = outcome.together if isinstance(outcome, Done) else None
+        self._finisher.add(Finished(effect, verdict, self._epilogue(effect, outcome, verdict), together))
 
     def _epilogue(self, effect: Effect, outcome: Outcome, verdict: Verdict) -> Then | None:
         """What to record in the completing transaction."""
