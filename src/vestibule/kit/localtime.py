@@ -51,11 +51,11 @@ def next_loud(moment: datetime, zone: str, begin: time, end: time) -> datetime:
     if not _between(local.time(), begin, end):
         return moment
     day = local.date() if local.time() < end else local.date() + _DAY
-    # Where the clock is put back across the end of the quiet hours, the end comes twice: once before we began to look.
-    found = max(moment, _at(day, end, zone))
-    while quiet(found, zone, begin, end):
-        found = _at(day, end, zone) if found < _at(day, end, zone) else found + _until_loud(found, zone, begin, end)
-    return found
+    found = _at(day, end, zone)
+    if found < moment:  # the clock was put back across the end of the quiet hours: it comes twice, and the first is behind us
+        found = moment + (datetime.combine(day, end) - local)
+    # In a gap the end is later than it says, perhaps within the next quiet hours.
+    return next_loud(found, zone, begin, end) if quiet(found, zone, begin, end) else found
 
 
 def last_loud(moment: datetime, zone: str, begin: time, end: time) -> datetime:
@@ -77,13 +77,6 @@ def _between(clock: time, begin: time, end: time) -> bool:
 
 def _at(day: date, clock: time, zone: str) -> datetime:
     return instant(datetime.combine(day, clock), zone)
-
-
-def _until_loud(moment: datetime, zone: str, begin: time, end: time) -> timedelta:
-    """By the wall clock, how long it is still quiet: right where the clock is not moved meanwhile."""
-    local = wall(moment, zone)
-    day = local.date() if local.time() < end else local.date() + _DAY
-    return datetime.combine(day, end) - local
 
 
 def _after_gap(moment: datetime, local: datetime, place: ZoneInfo) -> datetime:
