@@ -15,7 +15,7 @@ from practice.microsoft import routes as microsoft
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
-from practice.screens import api, booking, desk, ehr, forms, portal, records
+from practice.screens import api, booking, desk, ehr, engine, forms, portal, records
 from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
@@ -93,6 +93,7 @@ def build(house: Hospital) -> web.Application:
             *booking.ROUTES,
             *desk.ROUTES,
             *ehr.ROUTES,
+            *engine.ROUTES,
             *forms.ROUTES,
             *portal.ROUTES,
             *records.ROUTES,

@@ -33,6 +33,7 @@ class Engine:
         self._ledger, self._book, self._now = ledger, book, now
         self._lanes: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
+        self._keys_made = 0
 
     @property
     def settings(self) -> Interface:
@@ -66,6 +67,15 @@ class Engine:
     def garbage(self) -> Queued:
         """Something that is no HL7 at all."""
         return self._add(self.queue.next_control(), "garbage", "", f"<html>{secrets.token_hex(40)}\r\n|||", self.settings, pushed=True)
+
+    def renew_key(self, now: float) -> None:
+        """Another key from now on; open connections are of the old one and are closed."""
+        self.keys.renew(now)
+        self._keys_made += 1
+
+    def last_told(self) -> dict[str, Queued]:
+        """The newest message of each appointment, by CSN."""
+        return {one.csn: one for one in self.queue}
 
     def push(self, one: Queued) -> None:
         """Send it now: out of order, and although the queue is held."""
@@ -128,18 +138,19 @@ class Engine:
     async def _lane(self, place: int) -> None:
         """One connection: the next message, its acknowledgement, the next."""
         line: Line | None = None
-        used: Interface | None = None
+        used: tuple[Interface, int] | None = None
         try:
             while place < self.settings.lanes:
                 settings = self.settings
-                if line is not None and _address(used) != _address(settings):
+                address = (_address(settings), self._keys_made)
+                if line is not None and used != address:
                     await line.close()
                     line = None
                 one = self.queue.next(self._now(), held=settings.held or not settings.on)
                 if one is None:
                     await self._wait(settings)
                     continue
-                line, used = line or self._line(settings), settings
+                line, used = line or self._line(settings), address
                 await self._send(one, line, settings)
         finally:
             if line is not None:
@@ -180,6 +191,6 @@ class Engine:
         self._ledger.append({**line, "path": settings.where, "outcome": outcome, "ack": ack, "why": why})
 
 
-def _address(settings: Interface | None) -> object:
-    """What a line depends on."""
-    return None if settings is None else msgspec.structs.replace(settings, on=True, held=False, trick="", lanes=1)
+def _address(settings: Interface) -> Interface:
+    """What a line depends on, other switches as if they were not there."""
+    return msgspec.structs.replace(settings, on=True, held=False, trick="", lanes=1)

@@ -20,7 +20,7 @@ State = Literal["queued", "sending", "accepted", "refused"]
 Trick = Literal["", "bytes", "half", "hang-up"]
 
 TRICKS: dict[Trick, str] = {
-    "": "as it should",
+    "": "as they should be",
     "bytes": "one byte at a time",
     "half": "half of it, then hang up, then again",
     "hang-up": "hang up before the acknowledgement is read, then again",

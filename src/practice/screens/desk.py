@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from aiohttp import web
 
 from practice import setup
 from practice.hospital import hospital
-from practice.screens.forms import FORMS
+from practice.screens.fields import FORMS
+from practice.screens.forms import number
 from practice.screens.pages import bad, page
 from practice.screens.views import nearest, rows
 from practice.trouble import GROUPS, MODES, PARTS
@@ -53,22 +53,14 @@ async def trouble_page(request: web.Request) -> web.StreamResponse:
     return page(request, "trouble.html", switches=switches, modes=MODES, about=ABOUT, manners=manners, done=request.query.get("done", ""))
 
 
-def _number(text: str) -> Any:
-    """A number where it is one; what it is otherwise, for the validation to refuse."""
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return text
-
-
 async def set_trouble(request: web.Request) -> web.StreamResponse:
     """Turn the switches as the form says."""
     form = await request.post()
     wanted = {
         group: {
             "mode": str(form[f"{group}.mode"]),
-            "seconds": _number(str(form.get(f"{group}.seconds", "5"))),
-            "times": _number(str(form.get(f"{group}.times", "0"))),
+            "seconds": number(str(form.get(f"{group}.seconds", "5"))),
+            "times": number(str(form.get(f"{group}.times", "0"))),
         }
         for group in GROUPS
         if f"{group}.mode" in form

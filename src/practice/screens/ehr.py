@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -10,8 +12,11 @@ from practice.hospital import Hospital, hospital
 from practice.launches import CannotLaunch, begin, opens_window
 from practice.model import Appointment, Practitioner
 from practice.screens.api import problem
+from practice.screens.booking import change as step
+from practice.screens.forms import number
 from practice.screens.pages import bad, missing, page
 from practice.screens.views import age, nearest, on_day, row, rows, today
+from practice.times import from_local
 
 ALLOW = "camera *; microphone *; display-capture *; speaker-selection *; autoplay *; fullscreen *"
 
@@ -56,6 +61,7 @@ async def schedule(request: web.Request) -> web.StreamResponse:
         book=house.book,
         age=age,
         window=opens_window(house),
+        told=house.engine.last_told(),
     )
 
 
@@ -86,9 +92,29 @@ async def launch(request: web.Request) -> web.StreamResponse:
     return web.json_response({"url": url}) if as_json else web.Response(status=303, headers={"Location": url})
 
 
+async def change(request: web.Request) -> web.StreamResponse:
+    """Move, cancel or close a visit from its row on the schedule."""
+    house, who, visit = hospital(request), _who(request), _visit(hospital(request), request)
+    where = house.book.department(visit.department) if visit else None
+    if who is None or visit is None or where is None:
+        return missing(request, "There is no such practitioner or visit.")
+    form = await request.post()
+    do, said = str(form.get("do", "")), dict[str, Any](csn=visit.csn)
+    try:
+        if do == "move":
+            said |= {"start": from_local(str(form.get("start", "")), where.zone), "minutes": number(str(form.get("minutes", "")))}
+        step(house, do, said)
+    except ValueError as error:
+        return bad(request, f"The visit stays as it was: {str(error)[:300]}")
+    day, department = str(form.get("day", "")), str(form.get("department", ""))
+    back = urlencode({name: value for name, value in (("day", day), ("department", department)) if value})
+    return web.Response(status=303, headers={"Location": f"/ehr/{who.emp}?{back}"})
+
+
 ROUTES = [
     web.get("/ehr", choose),
     web.get("/ehr/{emp}", schedule),
     web.get("/ehr/{emp}/visit/{csn}", visit_page),
     web.post("/ehr/{emp}/launch/{csn}", launch),
+    web.post("/ehr/{emp}/change/{csn}", change),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from practice.hospital import Hospital
 from practice.live import PATIENT, PROVIDER, Seen
-from practice.model import Appointment, Department, Patient, Practitioner
+from practice.model import VISIT_TYPES, Appointment, Department, Patient, Practitioner
 from practice.times import local, seconds, zone
 
 LABELS = {
@@ -41,6 +41,11 @@ class Row:
     tone: str
     live: str
     people: list[tuple[str, str, Seen]]
+
+    @property
+    def kind(self) -> str:
+        """What kind of visit it is, in words."""
+        return VISIT_TYPES[self.visit.type].capitalize()
 
     @property
     def state(self) -> str:
