@@ -72,8 +72,23 @@ def _set_up_words() -> dict[str, str]:
         "member.joined": _("Accepted an invitation"),
         "member.removed": _("Removed a member"),
         "member.roles-changed": _("Changed somebody's roles"),
+        "message-account.added": _("Added an account at a carrier"),
+        "message-account.changed": _("Changed an account at a carrier"),
+        "message-account.ordered": _("Changed the order of carriers"),
+        "message-account.removed": _("Removed an account at a carrier"),
+        "message-account.tested": _("Tested an account at a carrier"),
+        "message-consent.changed": _("Changed the consent to text patients"),
+        "message-policy.changed": _("Changed what patients are sent"),
+        "message-wording.changed": _("Changed a text to patients"),
+        "message-wording.reset": _("Went back to a ready-made text"),
         "organisation.changed": _("Changed the organisation"),
         "organisation.created": _("Created the organisation"),
+        "sender.added": _("Added a sender of messages"),
+        "sender.changed": _("Changed a sender of messages"),
+        "sender.linked": _("Chose for which connections a sender writes"),
+        "sender.removed": _("Removed a sender of messages"),
+        "test-recipient.added": _("Added a test recipient"),
+        "test-recipient.removed": _("Removed a test recipient"),
         "token.made": _("Made a token for a program"),
         "token.withdrawn": _("Withdrew a token"),
     }
@@ -100,6 +115,9 @@ def kind_words() -> dict[str, str]:
         "organisation": _("Organisation"),
         "member": _("Member"),
         "effect": _("Message to the record"),
+        "message-account": _("Account at a carrier"),
+        "sender": _("Sender of messages"),
+        "test-recipient": _("Test recipient"),
     }
 
 

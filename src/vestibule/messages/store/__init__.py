@@ -1,0 +1,1 @@
+"""All SQL of messages, a file for each group of tables."""
