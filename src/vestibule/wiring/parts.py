@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from vestibule.adapters.ehr.epic.status import EpicStatus
 from vestibule.adapters.meetings.room.passes import RelayConfig
@@ -29,6 +30,7 @@ from vestibule.platform.cells import Cells, read_cells
 from vestibule.platform.db import Bus, Database, Listener, Tx
 from vestibule.platform.effects import Effects
 from vestibule.platform.http import Call, Http
+from vestibule.platform.mail import Mail
 from vestibule.platform.telemetry.metrics import OUTSIDE
 from vestibule.protocols.jose import SigningKey
 from vestibule.settings import Settings
@@ -52,6 +54,7 @@ class Parts:
     listener: Listener
     bus: Bus
     http: Http
+    mail: Mail
     tenancy: Tenancy
     organisations: Organisations
     approvals: Approvals
@@ -137,6 +140,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             listener=listener,
             bus=bus,
             http=http,
+            mail=_mail(settings, clock),
             tenancy=tenancy,
             organisations=Organisations(clock, audit, knows_region=_regions(settings).__contains__),
             approvals=_approvals(tenancy, members, audit, settings, clock),
@@ -163,6 +167,11 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
 def _door(settings: Settings, clock: Clock) -> Http:
     loopback, networks = settings.allow_loopback_http, settings.allow_networks
     return Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+
+
+def _mail(settings: Settings, clock: Clock) -> Mail:
+    name, loopback = urlsplit(settings.origin).hostname or "localhost", settings.allow_loopback_http
+    return Mail(name=name, clock=clock, allow_loopback=loopback, allow_networks=settings.allow_networks, on_call=_count_call)
 
 
 def _doctor(outside: Http, db: Database, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:

@@ -65,7 +65,7 @@ async def shake(target: Target, policy: Policy, lookup: Lookup, trust: ssl.SSLCo
     addresses = await addresses_of(target, lookup)
     for address in addresses:
         judge(address, policy)
-    made = await _connected(addresses, target.port, policy)
+    made = await connected(addresses, target.port, policy)
     secure: dict[str, Any] = {"ssl": trust, "server_hostname": target.host} if target.scheme == "https" else {}
     try:
         _, writer = await asyncio.open_connection(sock=made, **secure)
@@ -80,7 +80,7 @@ async def shake(target: Target, policy: Policy, lookup: Lookup, trust: ssl.SSLCo
             await writer.wait_closed()
 
 
-async def _connected(addresses: Sequence[str], port: int, policy: Policy) -> socket.socket:
+async def connected(addresses: Sequence[str], port: int, policy: Policy) -> socket.socket:
     """A socket to the first address that takes us; the last one's failure when none does."""
     failure: OSError = socket.gaierror("the name has no address")
     for address in addresses[:_MOST_ADDRESSES]:

@@ -19,6 +19,7 @@ SIGN_INS = Counter("vestibule_sign_ins_total", "Sign-ins of staff by provider an
 READY = Gauge("vestibule_ready", "1 when the last round trip through the database and the notify path succeeded.")
 EFFECTS = Counter("vestibule_effects_total", "Attempts of effects on the outside world by kind and outcome.", ["kind", "outcome"])
 OUTSIDE = Counter("vestibule_outside_requests_total", "Requests to other systems by phase and outcome.", ["phase", "outcome"])
+HOOKS = Counter("vestibule_message_hooks_total", "Requests of carriers and what became of them.", ["carrier", "outcome"])
 WATCHERS = Gauge("vestibule_live_watchers", "Open live-status streams of this node.")
 SIGNALS = Gauge("vestibule_room_sockets", "Open signalling sockets of this node.")
 

@@ -23,7 +23,7 @@ from vestibule.platform.web.headers import Headers
 from vestibule.platform.web.limits import GUESSED, Limiter, Proxies, capped, check_length, client_prefix
 
 SERVICE_RESTART = 1012
-_FOR_PROGRAMS = "/api/"
+_FOR_PROGRAMS = ("/api/", "/hooks/")
 QUIET = ("/health/", "/metrics", "/assets/")  # too many and too dull for the log
 
 
@@ -90,7 +90,7 @@ class Front:
     async def _http(self, scope: Any, receive: Any, answer: Answer, seen: dict[str, str]) -> None:
         try:
             self._limiter.take(client_prefix(scope["state"]["client"]), scope["path"])
-            if not scope["path"].startswith(_FOR_PROGRAMS):  # there no cookie is believed, so nobody can be tricked into sending one
+            if not scope["path"].startswith(_FOR_PROGRAMS):  # there no cookie is believed: nobody can be tricked into sending one
                 csrf.check(scope["method"], seen, self._config.origin)
             check_length(seen.get("content-length", ""), self._config.max_body)
             await self._app(scope, capped(receive, self._config.max_body), answer)

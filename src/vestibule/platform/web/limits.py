@@ -31,6 +31,7 @@ RATES: Mapping[str, Rate] = {
     "/launch/": Rate(500, 5000, penalty=5),
     "/connections/": Rate(20, 200),
     "/cells/": Rate(500, 5000, penalty=5),
+    "/hooks/": Rate(500, 5000, penalty=5),
     "/s/": Rate(2000, 20000, penalty=5),
     "/sign-in": Rate(20, 400, penalty=10),
     "/invitation/": Rate(20, 400, penalty=20),
