@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from practice.calls import Handler, record
+from practice.carriers import ledger as carriers
+from practice.carriers.azure import routes as azure
+from practice.carriers.twilio import routes as twilio
 from practice.fhir import routes as fhir
 from practice.fhir import statements
 from practice.hospital import BASES, FAMILY, FHIR, HOSPITAL, OAUTH, ORACLE_FHIR, ORACLE_ISSUER, ORACLE_OAUTH, STATUS, Hospital
@@ -20,7 +23,7 @@ from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_FOR_PROGRAMS = ("/interconnect/", "/tenants/", "/r4/")
+_FOR_PROGRAMS = ("/interconnect/", "/tenants/", "/r4/", "/twilio/", "/sms", "/phoneNumbers", "/availablePhoneNumbers")
 _PERSONAS = tuple(f"{ORACLE_OAUTH}/personas/{who}/authorize" for who in ("provider", "patient"))
 _MOST_BYTES = 4_000_000
 
@@ -89,6 +92,9 @@ def build(house: Hospital) -> web.Application:
             web.route("*", f"{FAMILY}{{rest:(/.*)?}}", statements.no_such_base),
             web.route("*", "/r4{rest:(/.*)?}", statements.no_such_base),
             *microsoft.ROUTES,
+            *twilio.ROUTES,
+            *azure.ROUTES,
+            *carriers.ROUTES,
             *api.ROUTES,
             *booking.ROUTES,
             *desk.ROUTES,

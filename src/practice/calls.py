@@ -33,16 +33,20 @@ _GROUPS: tuple[tuple[re.Pattern[str], Group], ...] = (
     (re.compile(rf"{_OAUTH}/jwks"), "jwks"),
     (re.compile(rf"({FAMILY}|/r4)(/.*)?"), "fhir"),
     (re.compile(rf"{MICROSOFT}/.*"), "microsoft"),
+    (re.compile(r"/twilio/.*"), "twilio"),
+    (re.compile(r"/(sms|phoneNumbers|availablePhoneNumbers)(/.*)?"), "azure"),
     (re.compile(STATUS), "status"),
 )
 _REFUSALS: dict[str, tuple[int, str]] = {
     "error": (500, "trouble switch: internal error"),
     "busy": (429, "trouble switch: too many requests"),
+    "throttle": (429, "trouble switch: too many requests"),
     "refuse": (401, "trouble switch: token refused"),
     "forbid": (403, "trouble switch: forbidden"),
     "invalid_client": (401, "trouble switch: client refused"),
     "invalid_grant": (400, "trouble switch: grant refused"),
 }
+_CARRIERS = {"twilio", "azure"}
 _SPOILT = {"garbage", "truncated", "empty", "huge", "dribble", "redirect"}
 # The codes of FHIR's issue-type value set for the answers above.
 _ISSUES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 429: "throttled"}
@@ -73,15 +77,19 @@ def outcome(status: int, text: str, *, issue: str = "") -> web.Response:
     return web.json_response(body, status=status, content_type="application/fhir+json")
 
 
+def _words(group: Group, switch: Switch, status: int, text: str) -> dict[str, Any]:
+    """A refusal in the words of the vendor whom a group takes after."""
+    if group == "twilio":
+        code = {401: 20003, 429: 20429}.get(status, 20500)
+        return {"code": code, "message": text, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}
+    if group == "azure":
+        return {"error": {"code": {401: "Denied", 429: "TooManyRequests"}.get(status, "InternalServerError"), "message": text}}
+    return {"error": switch.mode if switch.mode.startswith("invalid_") else "temporarily_unavailable", "Message": text}
+
+
 def _refusal(group: Group, switch: Switch) -> web.Response:
     status, text = _REFUSALS[switch.mode]
-    answer = (
-        outcome(status, text)
-        if group == "fhir"
-        else web.json_response(
-            {"error": switch.mode if switch.mode.startswith("invalid_") else "temporarily_unavailable", "Message": text}, status=status
-        )
-    )
+    answer = outcome(status, text) if group == "fhir" else web.json_response(_words(group, switch, status, text), status=status)
     if switch.mode == "busy":
         answer.headers["Retry-After"] = str(int(switch.seconds))
     if switch.mode == "refuse":
@@ -95,8 +103,10 @@ async def _answer(request: web.Request, handler: Handler, group: Group, switch: 
         return _refusal(group, switch)
     if switch.mode != "off":
         note(request, trouble=switch.mode)
-    if switch.mode == "slow":
+    if switch.mode in {"slow", "hang"}:
         await asyncio.sleep(switch.seconds)
+    if switch.mode == "hang":
+        return web.Response(status=503)
     if elsewhere(hospital(request), request.path):
         note(request, error="not-found", why="this hospital has another vendor's addresses at present")
         return outcome(404, "no such place here")
@@ -116,10 +126,10 @@ def _enter(house: Hospital, request: web.Request, group: Group, answer: web.Stre
         "path": request.path,
         "client": "",
         "status": answer.status,
-        "outcome": "trouble" if facts.get("trouble") in {*_REFUSALS, *_SPOILT} else "ok" if good else "refused",
+        "outcome": "trouble" if facts.get("trouble") in {*_REFUSALS, *_SPOILT, "hang"} else "ok" if good else "refused",
         **facts,
     }
-    entry = house.ledger.append(line)
+    entry = house.ledger.append(line, safe=group not in _CARRIERS)
     if "applied" in entry:
         house.live.tell(**entry["applied"], at=entry["at"])
 
@@ -139,6 +149,6 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await spoil(request, answer, switch, house.book.settings.redirect_to)
     if switch.mode == "late":
         await asyncio.sleep(switch.seconds)
-    if switch.mode == "lost" and request.transport is not None:
+    if switch.mode in {"lost", "hang"} and request.transport is not None:
         request.transport.abort()
     return answer

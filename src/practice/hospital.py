@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from aiohttp import web
 
+from practice.carriers.azure.grid import Grid
+from practice.carriers.exchange import Exchange
 from practice.interface.engine import Engine
 from practice.ledger import Ledger
 from practice.live import Live
@@ -79,6 +81,16 @@ class Addresses:
         """SetExternalConnectionStatus."""
         return self.base + STATUS
 
+    @property
+    def twilio(self) -> str:
+        """The Twilio-like carrier: its three hosts under one path."""
+        return self.base + "/twilio"
+
+    @property
+    def azure(self) -> str:
+        """The endpoint of the Azure-like carrier's resources."""
+        return self.base
+
 
 class Hospital:
     """Everything a request handler needs."""
@@ -94,6 +106,9 @@ class Hospital:
         self.keys = SigningKeys()
         self.grants = Grants(now)
         self.sign_ins = SignIns(now)
+        self.exchange = Exchange(folder, now, lambda: self.book)
+        self.grid = Grid(self.exchange, lambda: self.at.base)
+        self.operations: dict[str, Any] = {}
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)
 
@@ -106,6 +121,7 @@ class Hospital:
         """Let go of files and connections."""
         await self.engine.close()
         await self.client_keys.close()
+        await self.exchange.close()
         self.ledger.close()
 
 

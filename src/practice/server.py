@@ -18,6 +18,9 @@ from aiohttp import web
 from practice import setup
 from practice.app import build
 from practice.bundles import load_folder
+from practice.carriers import seed as carriers
+from practice.carriers.receiving import receive
+from practice.carriers.texts import Text
 from practice.hospital import Hospital
 from practice.launches import begin
 from practice.ledger import Entry
@@ -61,6 +64,10 @@ class Running:
         if visit is None:
             raise LookupError(f"no visit {csn}")
         return begin(self.hospital, kind, visit, user)
+
+    def text(self, phone: str, number: str, words: str) -> Text:
+        """Somebody texts a carrier's number from a phone."""
+        return receive(self.hospital, phone, number, words)
 
     async def stop(self) -> None:
         """Close the sockets and files; a folder made for this run goes too."""
@@ -123,6 +130,8 @@ def _fill(house: Hospital, load: Path | None, hostile: bool) -> None:  # noqa: F
         spread(book, house.now())
     if not book.directories:  # a book from before there was a sign-in
         book.directories, book.people_accounts = directories(), accounts()
+    if not book.numbers:  # or no carrier
+        book.twilio_accounts, book.azure_resources, book.numbers = carriers.accounts(), carriers.resources(), carriers.numbers()
     if load is not None:
         load_folder(book, load, house.now())
     setup.check(book)

@@ -10,6 +10,8 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
+from practice.carriers.model import AzureResource, OwnedNumber, TwilioAccount
+from practice.carriers.phones import Phone
 from practice.hospital import Hospital
 from practice.interface.model import Interface
 from practice.model import (
@@ -42,9 +44,12 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {
     "directories": ("tid", Directory),
     "people_accounts": ("oid", Account),
     "sign_in_apps": ("client_id", SignInApp),
+    "twilio_accounts": ("sid", TwilioAccount),
+    "azure_resources": ("name", AzureResource),
+    "numbers": ("number", OwnedNumber),
 }
 _FRESH_IDS = {"directories", "people_accounts", "sign_in_apps"}
-WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "hostile", "remove"})
+WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "phones", "hostile", "remove"})
 
 
 class BadSetup(ValueError):
@@ -64,6 +69,7 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
         book.settings = _merged(book.settings, body.get("settings", {}), Settings)
         book.interface = _merged(book.interface, body.get("interface", {}), Interface)
         switches = _switches(body.get("trouble", {}))
+        phones = msgspec.convert(body.get("phones", []), type=list[Phone])
     except msgspec.ValidationError as error:
         raise BadSetup(str(error)) from error
     if body.get("hostile"):
@@ -76,6 +82,8 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
     for group in GROUPS:
         if group in switches:
             house.trouble.turn(group, switches[group])
+    house.exchange.trouble(phones)
+    house.grid.subscribe_all()
     return touched
 
 
@@ -221,5 +229,8 @@ def _unique(what: str, values: list[str]) -> None:
 def view(house: Hospital) -> dict[str, Any]:
     """The book and the addresses, for tests and for the demo."""
     body: dict[str, Any] = msgspec.to_builtins(house.book)
-    addresses = {name: getattr(house.at, name) for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft")}
+    addresses = {
+        name: getattr(house.at, name)
+        for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft", "twilio", "azure")
+    }
     return {**body, "addresses": addresses, "trouble": msgspec.to_builtins(house.trouble.switches)}

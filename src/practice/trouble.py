@@ -6,14 +6,16 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft"]
+Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft", "twilio", "azure"]
 Mode = Literal[
     "off",
     "slow",
     "late",
     "error",
     "busy",
+    "throttle",
     "lost",
+    "hang",
     "refuse",
     "forbid",
     "invalid_client",
@@ -34,7 +36,9 @@ MODES: dict[Mode, str] = {
     "late": "does it, then keeps the answer back for a while",
     "error": "answers 500",
     "busy": "answers 429 with Retry-After",
+    "throttle": "answers 429 without Retry-After",
     "lost": "does it, then hangs up without an answer",
+    "hang": "does nothing, then hangs up without an answer",
     "refuse": "answers 401, as if the token were unknown",
     "forbid": "answers 403",
     "invalid_client": "answers invalid_client",

@@ -24,6 +24,8 @@ ABOUT = {
     "fhir": "reading and searching records",
     "status": "SetExternalConnectionStatus",
     "microsoft": "the Microsoft-like sign-in",
+    "twilio": "the Twilio-like carrier",
+    "azure": "the Azure-like carrier",
     "capability": "the CapabilityStatement alone",
     "smart": "smart-configuration alone",
 }

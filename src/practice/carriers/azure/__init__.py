@@ -1,0 +1,1 @@
+"""A carrier in the manner of Azure Communication Services: texts, numbers, Event Grid deliveries."""
