@@ -8,7 +8,7 @@ in which they were, and what is planned is recognised by what it is about, not b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -178,7 +178,8 @@ def _unwanted(left: Message, patient: Patient, policy: Policy | None, reason: st
         return reason
     if policy is None or left.channel not in policy.channels:
         return NOT_WANTED
-    return patient.lacks(left.channel) or (OVERTAKEN if left.about != patient.starts_at or patient.cancelled else NOT_WANTED)
+    other = left.about != patient.starts_at or patient.cancelled or left.purpose in CONFIRMATIONS
+    return patient.lacks(left.channel) or (OVERTAKEN if other else NOT_WANTED)
 
 
 def _in(
@@ -231,16 +232,28 @@ def _confirmation(channel: Channel, patient: Patient, policy: Policy, messages: 
     purpose = _purpose(patient, told, given)
     if purpose is None:
         return None
-    wish = _Wish(purpose, channel, now, nth=sum(m.purpose in CONFIRMATIONS for m in given))
+    waits = _pending(purpose, patient, messages)
+    if waits is not None:  # thought of before; that what they were told meanwhile turned out not to have come changes nothing
+        return _judged(_Wish(waits.purpose, channel, _when(patient, policy, waits.due_at), nth=waits.nth), policy)
+    wish = _Wish(purpose, channel, _when(patient, policy, now), nth=sum(m.purpose in CONFIRMATIONS for m in given))
     known = _known(wish, patient, messages)
-    waits = known is not None and known.state is MessageState.PLANNED
-    if not patient.news and not waits:
+    if not patient.news or (known is not None and known.state is not MessageState.WITHDRAWN):
         return None  # our settings changed, not the appointment: nobody is told now of what was booked long ago
+    return _judged(wish, policy)
+
+
+def _pending(purpose: Purpose, patient: Patient, messages: Sequence[Message]) -> Message | None:
+    """A planned confirmation of what is so."""
+    alike = {purpose} if purpose is Purpose.CANCELLED else {Purpose.SCHEDULED, Purpose.UPDATED}
+    now_so = (patient.starts_at, patient.place)
+    planned = [m for m in messages if m.state is MessageState.PLANNED and m.purpose in alike and (m.about, m.place) == now_so]
+    return min(planned, key=lambda m: m.id, default=None)
+
+
+def _judged(wish: _Wish, policy: Policy) -> _Wish:
+    """With the reason, where the policy does not want it."""
     wanted = {Purpose.SCHEDULED: policy.on_scheduled, Purpose.UPDATED: policy.on_updated, Purpose.CANCELLED: policy.on_cancelled}
-    if not wanted[purpose]:
-        return _Wish(purpose, channel, now, nth=wish.nth, why=NOT_WANTED)
-    due = known.due_at if known is not None and waits else now
-    return _Wish(purpose, channel, _when(patient, policy, due), nth=wish.nth)
+    return wish if wanted[wish.purpose] else replace(wish, why=NOT_WANTED)
 
 
 def _purpose(patient: Patient, told: Message | None, given: Sequence[Message]) -> Purpose | None:
@@ -269,24 +282,20 @@ def _reminders(
     wishes: list[_Wish] = []
     for minutes in sorted(set(policy.reminders)):
         wish = _reminder(channel, patient, policy, minutes)
-        waits = _waits(wish, patient, messages)
-        why = wish.why or ("" if waits is not None or wish.due_at > now else PAST)
-        if not why and patient.came:
-            why = CAME
-        if not why and told_at is not None and wish.due_at < told_at + NEAR:
-            why = TOO_NEAR
-        if not why and later is not None and later - wish.due_at < NEAR:
-            why = TOO_NEAR
-        if not why:
-            later = wish.due_at
+        known = _known(wish, patient, messages)
+        waits = known if known is not None and known.state is MessageState.PLANNED else None
+        late = waits is None and wish.due_at <= now
+        why = wish.why or (PAST if late else "") or (CAME if patient.came else "") or _too_near(wish.due_at, told_at, later)
+        later = later if why else wish.due_at
         due = waits.due_at if waits is not None and waits.tries else wish.due_at
-        wishes.append(_Wish(Purpose.REMINDER, channel, due, minutes, why=why))
+        wishes.append(replace(wish, due_at=due, why=why))
     yield from reversed(wishes)
 
 
-def _waits(wish: _Wish, patient: Patient, messages: Sequence[Message]) -> Message | None:
-    known = _known(wish, patient, messages)
-    return known if known is not None and known.state is MessageState.PLANNED else None
+def _too_near(due: datetime, told_at: datetime | None, later: datetime | None) -> str:
+    """Whether it would come before, or just after, they are told, or just before another reminder."""
+    told = told_at is not None and due < told_at + NEAR
+    return TOO_NEAR if told or (later is not None and later - due < NEAR) else ""
 
 
 def _told_at(patient: Patient, messages: Sequence[Message], confirmation: _Wish | None) -> datetime | None:
@@ -329,9 +338,18 @@ def hindrance(message: Message, patient: Patient, policy: Policy | None, now: da
         return reason or NOT_WANTED
     if message.about != patient.starts_at or patient.cancelled != (message.purpose is Purpose.CANCELLED):
         return OVERTAKEN
-    if message.purpose is Purpose.REMINDER and patient.came:
-        return CAME
+    if message.purpose is Purpose.REMINDER:
+        if patient.came:
+            return CAME
+        if _too_late(patient, policy, now):
+            return QUIET
     return "" if _asked_for(message, policy) else NOT_WANTED
+
+
+def _too_late(patient: Patient, policy: Policy, now: datetime) -> bool:
+    """It is quiet now, and until after the start: a reminder that was held up does not wake anybody."""
+    loud = next_loud(now, patient.zone, policy.quiet_from, policy.quiet_to)
+    return patient.starts_at is not None and now < loud and loud >= patient.starts_at
 
 
 def _asked_for(message: Message, policy: Policy) -> bool:
