@@ -206,7 +206,7 @@ class LaunchRecord(Struct, kw_only=True):
     @property
     def side(self) -> Literal["provider", "patient"]:
         """Who opens it."""
-        return "provider" if self.kind in {"provider", "group-provider"} else "patient"
+        return "provider" if self.kind in {"provider", "group-provider", "direct-sms"} else "patient"
 
 
 class Settings(Struct, kw_only=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from practice.interface.model import Interface
 from practice.model import Book, ClientApp, LaunchRecord
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -17,7 +18,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "patient": ("Patient launch", "what the portal's button opens"),
     "group-provider": ("Group visit: provider launch", "the clinician's button of a visit with several patients"),
     "group-patient": ("Group visit: patient launch", "the portal's button of a visit with several patients"),
-    "direct-sms": ("Direct SMS", "what the link in a text message opens"),
+    "direct-sms": ("Direct SMS", "what a clinician's button opens that texts the patient"),
     "sms-configuration": ("SMS configuration", "where appointments are told to, for text messages"),
     "device-test": ("Device test", "what the test of camera and microphone opens"),
 }
@@ -34,6 +35,7 @@ TOKENS: dict[str, str] = {
     "EXTENSION;15354": "time of the visit",
     "EPTID": "patient id",
     "PATFHIRID": "patient's FHIR id",
+    "PATMOBILE": "patient's mobile phone",
     "DOB": "date of birth",
     "EPICUSERID": "user id",
     "SYSLOGIN": "login",
@@ -146,6 +148,16 @@ def token_doubts(context: str) -> Iterator[str]:
 
 _TITLES = {title.lower(): kind for kind, (title, _) in KINDS.items()}
 _APP = "app registration"
+_FEED = "sms-configuration"
+_FEED_LABELS = {
+    "host": "host",
+    "port of mllp with tls": "tls_port",
+    "port of plain mllp": "port",
+    "address of hl7 over https": "url",
+    "events": "",
+    "acknowledgement": "",
+    "sender's certificate": "",
+}
 _LAUNCH_LABELS = {
     "type": "type",
     "integration type": "type",
@@ -183,6 +195,7 @@ class Pack:
     launches: list[dict[str, Any]] = field(default_factory=list)
     apps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    interface: dict[str, Any] = field(default_factory=dict)
 
 
 def take_apart(text: str, *, fhir: str) -> Pack:
@@ -193,7 +206,9 @@ def take_apart(text: str, *, fhir: str) -> Pack:
     """
     pack = Pack()
     for title, lines in _sections(text[:_LONGEST]):
-        if title.lower() in _TITLES:
+        if _TITLES.get(title.lower()) == _FEED:
+            pack.interface = interface_of(_said(lines, {**_LAUNCH_LABELS, **_FEED_LABELS}, title, pack.notes))
+        elif title.lower() in _TITLES:
             kind = _TITLES[title.lower()]
             said = _said(lines, _LAUNCH_LABELS, title, pack.notes)
             pack.launches.append({"key": kind, "kind": kind, "name": title, **check_launch(said)})
@@ -201,7 +216,7 @@ def take_apart(text: str, *, fhir: str) -> Pack:
             _app(title, _said(lines, _APP_LABELS, title, pack.notes), pack, fhir)
         else:
             pack.notes.append(f"[{title[:60]}] is not a record that is kept here.")
-    if not pack.launches and not pack.apps:
+    if not pack.launches and not pack.apps and not pack.interface:
         raise BadRecord(f"No record was recognised. Each begins with its title in brackets, like [{KINDS['provider'][0]}].")
     return pack
 
@@ -232,6 +247,26 @@ def _said(lines: Iterable[str], labels: dict[str, str], title: str, notes: list[
     return said
 
 
+def interface_of(said: dict[str, str]) -> dict[str, Any]:
+    """Where the interface engine is to send to: by the safest way that the record offers.
+
+    Raises:
+        BadRecord: when there is none.
+    """
+    for name in ("tls_port", "port"):
+        if said.get(name) and not said[name].isdecimal():
+            raise BadRecord(f"SMS configuration: {said[name][:20]!r} is no port.")
+    if said.get("url"):
+        check_url("Address of HL7 over HTTPS", said["url"])
+    places: dict[str, Any] = {"url": said["url"]} if said.get("url") else {}
+    if said.get("tls_port") or said.get("port"):
+        transport = "mllps" if said.get("tls_port") else "mllp"
+        return {"transport": transport, "host": said.get("host", ""), "port": int(said.get("tls_port") or said["port"]), **places}
+    if places:
+        return {"transport": "https", **places}
+    raise BadRecord("SMS configuration: neither a port nor an address to send to.")
+
+
 def _app(title: str, said: dict[str, str], pack: Pack, fhir: str) -> None:
     base = said.pop("fhir", fhir)
     if base.rstrip("/") != fhir:
@@ -251,7 +286,9 @@ def read_out(book: Book, fhir: str) -> str:
     lines = [f"# Eastmere Medical Center ({environment}): {fhir}"]
     for kind, (title, _) in KINDS.items():
         record = held(book, kind)
-        if record is not None:
+        if kind == _FEED:
+            lines += ["", f"[{title}]", *_feed_lines(book.interface)] if book.interface.entered else []
+        elif record is not None:
             lines += ["", f"[{title}]", *_launch_lines(record), *_beside(book, record)]
     for app in book.apps:
         title = app.name if app.name.lower().startswith(_APP) else f"App registration: {app.name}"
@@ -268,6 +305,12 @@ def _launch_lines(record: LaunchRecord) -> list[str]:
         f"Client ID: {record.client_id}",
         f"Context tokens: {record.context}",
     ]
+
+
+def _feed_lines(interface: Interface) -> list[str]:
+    ports = {"mllps": "Port of MLLP with TLS", "mllp": "Port of plain MLLP"}
+    lines = [f"Host: {interface.host}", f"{ports[interface.transport]}: {interface.port}"] if interface.transport in ports else []
+    return [*lines, f"Address of HL7 over HTTPS: {interface.url}"] if interface.url else lines
 
 
 def _beside(book: Book, record: LaunchRecord) -> list[str]:

@@ -43,7 +43,7 @@ LAUNCH = routes.__file__.rsplit("/", 1)[0]
 FRAME = "http://localhost:1"
 
 
-@get(["/s/{sid:uuid}/console", "/s/{sid:uuid}/lobby", "/s/{sid:uuid}/board"], access=Access.session())
+@get(["/s/{sid:uuid}/console", "/s/{sid:uuid}/lobby", "/s/{sid:uuid}/board", "/s/{sid:uuid}/text"], access=Access.session())
 async def arrived(request: Request[Any, Any, Any], principal: Principal) -> Response[Any]:
     """Stands where the console, the lobby and the board are."""
     return Response(f"{request.url.path.rsplit('/', 1)[1]} {principal.role} {principal.participant}", media_type="text/plain")

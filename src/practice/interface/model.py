@@ -31,6 +31,7 @@ class Interface(Struct, kw_only=True):
     """Where and how appointments are told.
 
     Attributes:
+        entered: somebody entered where to send to.
         on: changes of the schedule become messages.
         held: messages wait until somebody lets them go.
         trust: the receiver's certificate or its authority's, PEM; empty means this machine's authorities.
@@ -44,6 +45,7 @@ class Interface(Struct, kw_only=True):
         lanes: connections at once; messages of one appointment are never on two of them.
     """
 
+    entered: bool = False
     on: bool = False
     held: bool = False
     transport: Transport = "mllp"

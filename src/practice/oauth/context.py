@@ -50,7 +50,7 @@ def _of_visit(appointment: Appointment | None) -> dict[str, str]:
 def _of_patient(patient: Patient | None) -> dict[str, str]:
     if patient is None:
         return {}
-    return {"EPTID": patient.ept, "DOB": patient.birth_date, "PATFHIRID": patient.id}
+    return {"EPTID": patient.ept, "DOB": patient.birth_date, "PATFHIRID": patient.id, "PATMOBILE": patient.phone}
 
 
 def _of_user(practitioner: Practitioner | None, account: Patient | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from aiohttp import web
 from practice.hospital import Hospital, hospital
 from practice.launches import CannotLaunch, begin, opens_window
 from practice.model import Appointment, Practitioner
+from practice.records import held
 from practice.screens.api import problem
 from practice.screens.booking import change as step
 from practice.screens.forms import number
@@ -62,6 +63,7 @@ async def schedule(request: web.Request) -> web.StreamResponse:
         age=age,
         window=opens_window(house),
         told=house.engine.last_told(),
+        may_text=held(house.book, "direct-sms") is not None,
     )
 
 
@@ -85,8 +87,9 @@ async def launch(request: web.Request) -> web.StreamResponse:
     as_json = "application/json" in request.headers.get("Accept", "")
     if who is None or visit is None:
         return problem(404, "no such practitioner or visit") if as_json else missing(request, "There is no such practitioner or visit.")
+    kind = "direct-sms" if request.query.get("open") == "text" else "provider"
     try:
-        url = begin(house, "provider", visit, who.id)
+        url = begin(house, kind, visit, who.id)
     except CannotLaunch as error:
         return problem(409, str(error)) if as_json else bad(request, f"This visit cannot be begun: {error}.")
     return web.json_response({"url": url}) if as_json else web.Response(status=303, headers={"Location": url})

@@ -37,7 +37,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
 
 def _overview(request: web.Request, *, pasted: str = "", error: str = "", notes: tuple[str, ...] = ()) -> web.Response:
     house = hospital(request)
-    rows = [(kind, title, about, held(house.book, kind)) for kind, (title, about) in KINDS.items()]
+    rows = [(kind, title, about, held(house.book, kind)) for kind, (title, about) in KINDS.items() if kind != "sms-configuration"]
     words = {record.key: doubts(house.book, record) for _, _, _, record in rows if record is not None}
     return page(
         request,
@@ -46,6 +46,7 @@ def _overview(request: web.Request, *, pasted: str = "", error: str = "", notes:
         rows=rows,
         doubts=words,
         apps=house.book.apps,
+        interface=house.book.interface,
         auths=_AUTHS,
         describe=describe,
         pasted=pasted,
@@ -62,11 +63,13 @@ async def paste(request: web.Request) -> web.StreamResponse:
     try:
         pack = take_apart(text, fhir=house.at.fhir)
         launches = [_keyed(house, entry) for entry in pack.launches]
-        setup.apply(house, {"launches": launches, "apps": [with_secret(house.book, app) for app in pack.apps]})
+        interface = {**pack.interface, "entered": True} if pack.interface else {}
+        setup.apply(house, {"launches": launches, "apps": [with_secret(house.book, app) for app in pack.apps], "interface": interface})
     except ValueError as error:
         return _overview(request, pasted=text, error=str(error)[:300])
     count = f"Kept: {_many(len(launches), 'launch record')}, {_many(len(pack.apps), 'app registration')}."
-    return _overview(request, notes=(count, *pack.notes))
+    told = [f"Appointments are to be told to {house.book.interface.where}; switch it on under Interface."] if interface else []
+    return _overview(request, notes=(count, *told, *pack.notes))
 
 
 def _many(count: int, what: str) -> str:

@@ -25,6 +25,13 @@ _KNOWN = re.compile(r"[\x20-\x7e]{1,200}")  # a CSN or department id; an unexpan
 _UNFILLED: Final = frozenset({"", "NONE"})
 
 
+class Landing(StrEnum):
+    """Where a clinician's launch ends: in the visit, or on the page from which its patient is texted the link."""
+
+    VISIT = ""
+    TEXT = "text"
+
+
 class LaunchKind(StrEnum):
     """Who pressed the button."""
 
@@ -39,6 +46,7 @@ class Pressed:
     iss: str
     launch: str = field(repr=False)
     connection: ConnectionId | None = None
+    landing: Landing = Landing.VISIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Attempt:
     server: SmartServer
     verifier: str = field(repr=False)
     nonce: str = field(repr=False)
+    landing: Landing = Landing.VISIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Names:
     """What this connection's launch context calls things: data of the vendor profile (`profile.launch`), empty where it has none.
 
     Attributes:
+        phone: of the patient, where a record sends it with the button that texts them.
         csn_suffix: ends the identifier system of an encounter's CSN.
     """
 
@@ -72,6 +82,7 @@ class Names:
     conference: str = ""
     department: str = ""
     user: str = ""
+    phone: str = ""
     csn_suffix: str = ""
 
 
@@ -81,6 +92,7 @@ class Context:
 
     Attributes:
         user: who pressed, by the record's own user id; empty where it was not sent.
+        phone: of the patient, as the record writes it; empty where it was not sent.
     """
 
     csn: str = field(default="", repr=False)
@@ -90,6 +102,7 @@ class Context:
     patient: str = field(default="", repr=False)
     department: str = ""
     user: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +130,14 @@ class Known:
         return bool((self.appointment and self.appointment.cancelled) or (self.encounter and self.encounter.cancelled))
 
 
-_EPIC = Names(csn="sessionId", conference="conferenceId", department="departmentId", user="userId", csn_suffix=".7.3.698084.8")
+_EPIC = Names(
+    csn="sessionId",
+    conference="conferenceId",
+    department="departmentId",
+    user="userId",
+    phone="patientPhone",
+    csn_suffix=".7.3.698084.8",
+)
 _PROFILES: Final[Mapping[Vendor, Names]] = {Vendor.EPIC: _EPIC}
 
 
@@ -127,7 +147,7 @@ def pressed(pairs: list[tuple[str, str]]) -> Pressed:
     Raises:
         BadInput: launch-incomplete when `iss` or `launch` is missing, repeated or of impossible form.
     """
-    found = {name: value for name, value in pairs if name in {"iss", "launch", "connection"}}
+    found = {name: value for name, value in pairs if name in {"iss", "launch", "connection", "open"}}
     once = sum(name in found for name, _ in pairs) == len(found)
     iss, launch = found.get("iss", ""), found.get("launch", "")
     if not once or not 0 < len(iss) <= _MAX_ISS or not iss.isprintable() or not _VALUE.fullmatch(launch):
@@ -136,7 +156,8 @@ def pressed(pairs: list[tuple[str, str]]) -> Pressed:
         hint = ConnectionId(UUID(found["connection"])) if "connection" in found else None
     except ValueError:
         raise incomplete() from None
-    return Pressed(iss, launch, hint)
+    landing = Landing.TEXT if found.get("open") == Landing.TEXT else Landing.VISIT
+    return Pressed(iss, launch, hint, landing)
 
 
 def names_of(connection: Connection) -> Names:
@@ -167,6 +188,7 @@ def read_context(token: TokenAnswer, names: Names) -> Context:
         patient=_filled(token, "patient"),
         department=_filled(token, names.department),
         user=_filled(token, names.user),
+        phone=_filled(token, names.phone),
     )
 
 

@@ -31,6 +31,7 @@ from vestibule.launch.model import (
     Attempt,
     Context,
     Known,
+    Landing,
     LaunchKind,
     Pressed,
     check_same_visit,
@@ -43,6 +44,7 @@ from vestibule.launch.model import (
 )
 from vestibule.launch.noting import Noting
 from vestibule.launch.people import Who, right_person, who_is, with_own_patient
+from vestibule.launch.reaching import Regions, note_phone, usual_region
 from vestibule.launch.record import RecordClient
 from vestibule.launch.store import LaunchStore, Row
 from vestibule.launch.story import Story
@@ -103,7 +105,9 @@ class Launches:
         origin: str,
         audit: Audit | None = None,
         elsewhere: Elsewhere = _nowhere_else,
+        regions: Regions = usual_region,
     ) -> None:
+        self._regions = regions
         self._elsewhere = elsewhere
         self._noting = Noting(audit or Audit(clock), clock)
         self._db = db
@@ -181,7 +185,7 @@ class Launches:
     async def _depart(self, connection: Connection, kind: LaunchKind, asked: Pressed, story: Story, server: SmartServer) -> Departure:
         launch, state, browser, verifier, nonce = new_id(), new_secret(), new_secret(), new_verifier(), new_secret()
         now = self._clock.now()
-        secrets = {"verifier": verifier, "nonce": nonce, "server": server.to_json()}
+        secrets = {"verifier": verifier, "nonce": nonce, "server": server.to_json(), "landing": asked.landing}
         sealed = self._box.seal(msgspec.json.encode(secrets).decode(), about=_about(connection.tenant, launch))
         async with self._db.tenant(connection.tenant) as tx:
             fresh = await self._store.insert(
@@ -263,6 +267,7 @@ class Launches:
             server=SmartServer.from_json(secrets["server"]),
             verifier=secrets["verifier"],
             nonce=secrets["nonce"],
+            landing=Landing(secrets.get("landing", "")),
         )
 
     async def _bring_home(self, attempt: Attempt, connection: Connection, returned: Returned, story: Story, *, framed: bool) -> Arrival:
@@ -318,9 +323,10 @@ class Launches:
             )
             if who.session is Role.CLINICIAN and context.patient and not visit.over:
                 name = known.patient.name if known.patient else ""
-                await self._visits.expect(
+                patient = await self._visits.expect(
                     tx, visit, role=PersonRole.PATIENT, person=context.patient, person_type="Patient", name=short(name)
                 )
+                await note_phone(tx, self._visits, visit, patient.id, context.phone, regions=self._regions, connection=connection.id)
             if who.session is not Role.CLINICIAN and visit.over:
                 raise _over()
             opened = await self._identity.open_session(
@@ -335,8 +341,7 @@ class Launches:
             )
             await self._end(tx, attempt, story, outcome="joined", phase="launch.joined", code="", visit=visit.id)
             self._noting.joined(tx, attempt, visit.id, opened.principal)
-        page = "confirm" if who.session is Role.CLINICIAN else "lobby"
-        return Arrival(opened, f"/s/{opened.principal.session}/{page}")
+        return Arrival(opened, f"/s/{opened.principal.session}/{_page(who.session, attempt.landing)}")
 
     async def _failed(self, attempt: Attempt, connection: Connection, story: Story, error: Exception) -> None:
         self._record.forget(connection)
@@ -360,6 +365,13 @@ class Launches:
 def browser_cookie(state: str) -> str:
     """The cookie of one launch, so that two launches in one browser never meet."""
     return "l_" + fingerprint(state)[:12].hex()
+
+
+def _page(role: Role, landing: Landing) -> str:
+    """Where a launch ends."""
+    if role is not Role.CLINICIAN:
+        return "lobby"
+    return "text" if landing is Landing.TEXT else "confirm"
 
 
 def _declined(error: str) -> OutsideFailed:

@@ -114,7 +114,8 @@ def _parameter(field: Field, name: str, value: str, got: Address, times: int, ot
     found = [(given, said) for given, said in got.query if _decoded(given).casefold() == name.casefold()]
     if not found:
         words = _("The parameter “%(name)s” is missing.") % {"name": f"{name}={value}"}
-        yield _stops(field, words, _("By it we recognise a button that was copied into another environment."))
+        whereby = {"connection": _("By it we recognise a button that was copied into another environment.")}
+        yield _stops(field, words, whereby.get(name, _("Without it this is another record's address.")))
         return
     given, said = found[0]
     if given != name:

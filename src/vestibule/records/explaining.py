@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
-from vestibule.launch.model import LaunchKind
+from vestibule.launch.model import Landing, LaunchKind
 from vestibule.platform.web.i18n import gettext as _
 from vestibule.records.addresses import Address, parts_of, piece
 from vestibule.records.model import Level, Statement
@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(r"%[A-Z][A-Z0-9]{2,}(?:;[^%&]*)?%")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TWICE: Final = re.compile(r"%25(?:3A|2F|3D|26|3F|20|25)", re.IGNORECASE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_OURS: Final = frozenset({"iss", "launch", "connection"})
+_OURS: Final = frozenset({"iss", "launch", "connection", "open"})
 _TELLING: Final = re.compile(r"name|phone|mail|birth|dob|mrn|ssn|patient", re.IGNORECASE)
 
 
@@ -126,8 +126,21 @@ def _launch(apart: Apart, address: Address) -> None:
     if apart.hint and not _UUID.fullmatch(apart.hint):
         apart.say(Level.STOPS, _("“connection” is not the id of a connection."), _copy())
         apart.hint = ""
+    if "open" in found:
+        _landing(apart, found["open"])
     if address.fragment:
         apart.say(Level.LOOK, _("What stands behind # never reaches us."))
+
+
+def _landing(apart: Apart, value: str) -> None:
+    """Where it ends, when it says so."""
+    if value != Landing.TEXT:
+        words = _("“open” is “%(is)s”, which means nothing: the launch ends in the visit.") % {"is": piece(value)}
+        apart.say(Level.LOOK, words, _("Direct SMS has open=text."))
+    elif apart.kind is LaunchKind.PATIENT:
+        apart.say(Level.LOOK, _("“open=text” does nothing here: patients come into the waiting room."))
+    else:
+        apart.say(Level.GOOD, _("It ends on the page from which the patient is texted the link."))
 
 
 def _read(value: str) -> str:

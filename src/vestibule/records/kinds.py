@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vestibule.launch.model import LaunchKind, Names, extra_scopes, names_of
+from vestibule.launch.model import Landing, LaunchKind, Names, extra_scopes, names_of
 from vestibule.platform.web.i18n import gettext as _
 from vestibule.protocols.smart import SmartServer, launch_scope, system_scope
-from vestibule.records.model import Field, Later, Record, Shape
+from vestibule.records.inlets import sms_configuration
+from vestibule.records.model import Field, Inlet, Later, Record, Shape
 from vestibule.tenancy.model import ClientAuth, Connection, Vendor
 
 CALLBACKS: Final = ("/launch/callback", "/setup/callback")
@@ -32,10 +33,12 @@ class Given:
 
     connection: Connection
     origin: str
+    inlet: Inlet | None = None
 
-    def launch_url(self, kind: LaunchKind) -> str:
+    def launch_url(self, kind: LaunchKind, landing: Landing = Landing.VISIT) -> str:
         """The address behind a button; it names the connection, so that a button copied into the wrong environment is recognised."""
-        return f"{self.origin}/launch/{kind.value}?connection={self.connection.id}"
+        address = f"{self.origin}/launch/{kind.value}?connection={self.connection.id}"
+        return f"{address}&open={landing}" if landing else address
 
     @property
     def jwks_url(self) -> str:
@@ -57,22 +60,20 @@ def kind(*vendors: Vendor) -> Callable[[Maker], Maker]:
     return add
 
 
-def pack(connection: Connection, origin: str) -> list[Record]:
+def pack(connection: Connection, origin: str, inlet: Inlet | None = None) -> list[Record]:
     """Every record of a connection, in the order in which they are entered."""
-    given = Given(connection, origin)
+    given = Given(connection, origin, inlet)
     made = (maker(given) for vendors, maker in _KINDS if connection.vendor in vendors)
     return [record for record in made if record is not None]
 
 
-def later(vendor: Vendor) -> list[Later]:
+def later(vendor: Vendor, inlet: Inlet | None = None) -> list[Later]:
     """What is known to be missing."""
     if vendor is not Vendor.EPIC:
         return []
-    return [
-        Later(_("Direct SMS"), _("The link a patient gets in a text message sent by the record.")),
-        Later(_("SMS configuration"), _("How the record tells us of appointments, for confirmations and reminders.")),
-        Later(_("Device test"), _("A test of camera and microphone before the visit; its context token will stand in the patient record.")),
-    ]
+    found = [] if inlet else [Later(_("SMS configuration"), _("It appears here when this connection's appointments are let in."))]
+    device = Later(_("Device test"), _("It comes with a later version; its context token will stand in the patient record."))
+    return [*found, device]
 
 
 # ---------------------------------------------------------------------- Epic
@@ -104,15 +105,25 @@ def epic_group_patient(given: Given) -> Record | None:
     return _epic(given, LaunchKind.PATIENT, "epic-group-patient", title, who, group=True)
 
 
-def _epic(given: Given, kind_: LaunchKind, name: str, title: str, who: str, *, group: bool = False) -> Record | None:
+@kind(Vendor.EPIC)
+def epic_direct_sms(given: Given) -> Record | None:
+    """The button by which a clinician texts the link: the same launch, which ends on another page."""
+    title, who = _("Direct SMS"), _("Clinicians, from the schedule: texts the link to the patient")
+    return _epic(given, LaunchKind.PROVIDER, "epic-direct-sms", title, who, landing=Landing.TEXT)
+
+
+def _epic(
+    given: Given, kind_: LaunchKind, name: str, title: str, who: str, *, group: bool = False, landing: Landing = Landing.VISIT
+) -> Record | None:
     client_id = client_id_of(given.connection, kind_)
     if not client_id:
         return None
-    names = names_of(given.connection)
+    text = landing is Landing.TEXT
+    tokens = epic_tokens(names_of(given.connection), kind_, group=group)
     fields = (
         Field("type", _("Type"), "PACS", _("As public set-up guides show it."), also=("Integration type",), firm=False),
         Field("model", _("Model"), "SMART ON FHIR", also=("Integration model",), firm=False),
-        _url_field(given, kind_),
+        _url_field(given, kind_, landing),
         Field(
             "launch-type",
             _("Launch type"),
@@ -125,13 +136,13 @@ def _epic(given: Given, kind_: LaunchKind, name: str, title: str, who: str, *, g
         Field(
             "context",
             _("Context tokens"),
-            epic_tokens(names, kind_, group=group),
-            _context_note(kind_, group=group),
+            tokens + (_phone_token(given.connection) if text else ""),
+            _phone_note(given.connection) if text else _context_note(kind_, group=group),
             Shape.TOKENS,
             ("CONTEXT", "context token", "context token string", "tokens"),
         ),
     )
-    return Record(name, title, who, fields, optional=group)
+    return Record(name, title, who, fields, optional=group or text)
 
 
 def epic_tokens(names: Names, kind_: LaunchKind, *, group: bool) -> str:
@@ -145,12 +156,37 @@ def epic_tokens(names: Names, kind_: LaunchKind, *, group: bool) -> str:
     return "&".join(f"{name}={token}" for name, token in wanted if name)
 
 
+def _phone_token(connection: Connection) -> str:
+    """Which token holds the patient's number is known to the hospital alone: it comes from the profile, or is left out."""
+    name, token = names_of(connection).phone, _own(connection, "phone_token")
+    return f"&{name}={token}" if name and token else ""
+
+
+def _phone_note(connection: Connection) -> str:
+    name = names_of(connection).phone
+    if not name or _own(connection, "phone_token"):
+        return _("Copy it in one piece. The number travels in the token answer, never in an address.")
+    words = _(
+        "Has your record a token for the patient's mobile number? Add &%(name)s= and that token. Without it the clinician types the number."
+    )
+    return words % {"name": name}
+
+
 def _context_note(kind_: LaunchKind, *, group: bool) -> str:
     if group:
         return _("Group visits are found by %CONFERENCEID% where the others have %CSN%.")
     if kind_ is LaunchKind.PROVIDER:
         return _("Copy it in one piece: the spaces and semicolons belong to it. Without the department, reports have none.")
     return _("Copy it in one piece.")
+
+
+@kind(Vendor.EPIC)
+def epic_sms_configuration(given: Given) -> Record | None:
+    """What the people at the record's interface engine need to send appointments here."""
+    if given.inlet is None:
+        return None
+    who = _("The interface team: where the record sends its appointments (outgoing scheduling messages)")
+    return Record("epic-sms-configuration", _("SMS configuration"), who, sms_configuration(given.inlet), optional=True)
 
 
 # ---------------------------------------------------------------------- Oracle Health, and anything that speaks SMART
@@ -237,9 +273,9 @@ def _app(given: Given, kind_: LaunchKind, name: str, title: str, who: str) -> Re
 # ---------------------------------------------------------------------- fields that several records have
 
 
-def _url_field(given: Given, kind_: LaunchKind) -> Field:
-    note = _("The record adds iss and launch to it by itself.")
-    return Field("launch-url", _("Launch URL"), given.launch_url(kind_), note, Shape.ADDRESS, ("URL", "launch uri", "launch address"))
+def _url_field(given: Given, kind_: LaunchKind, landing: Landing = Landing.VISIT) -> Field:
+    note, also = _("The record adds iss and launch to it by itself."), ("URL", "launch uri", "launch address")
+    return Field("launch-url", _("Launch URL"), given.launch_url(kind_, landing), note, Shape.ADDRESS, also)
 
 
 def _redirects(given: Given, kind_: LaunchKind) -> Field:

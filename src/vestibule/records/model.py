@@ -66,6 +66,27 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Inlet:
+    """Where a connection's appointments are taken, for the people who set up the record's outgoing interface.
+
+    Attributes:
+        host: as the record's interface engine reaches it.
+        tls_port: of MLLP under TLS; None where nobody listens.
+        plain_port: of plain MLLP, for senders inside a private network; None for none.
+        networks: from where plain MLLP is taken.
+        url: of HL7 over HTTPS; empty for none.
+        senders: whose certificates were uploaded: subject, and until when.
+    """
+
+    host: str
+    tls_port: int | None = None
+    plain_port: int | None = None
+    networks: tuple[str, ...] = ()
+    url: str = ""
+    senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """A kind of record whose address comes with later work: named, so that nobody looks for it, and without anything to copy."""
 

@@ -23,7 +23,7 @@ from vestibule.platform.web.access import Access
 from vestibule.platform.web.i18n import gettext as _
 from vestibule.platform.web.pages import page
 from vestibule.records import kinds
-from vestibule.records.model import Difference, Level, Statement
+from vestibule.records.model import Difference, Inlet, Level, Statement
 from vestibule.records.pasting import MOST
 from vestibule.records.service import Records, TestLink, as_csv, as_text
 from vestibule.tenancy.model import Connection
@@ -67,7 +67,8 @@ async def records_page(
     async with db.tenant(principal.tenant) as tx:
         one = await tenancy.connection(tx, ConnectionId(connection))
         organisation = await tenancy.tenant(tx)
-    return _records(request, principal, one, records, organisation.name)
+        inlet = await records.inlet(tx, one)
+    return _records(request, principal, one, records, organisation.name, inlet)
 
 
 @post("/s/{sid:uuid}/connections/{connection:uuid}/records", access=ENGINEERS, status_code=200)
@@ -86,8 +87,9 @@ async def check(
         organisation = await tenancy.tenant(tx)
         _must_serve(one)
         found = await records.compare(tx, one, data.kind, data.pasted)
+        inlet = await records.inlet(tx, one)
     asked = {"kind": data.kind, "pasted": data.pasted[:MOST]}
-    return _records(request, principal, one, records, organisation.name, found=found, asked=asked)
+    return _records(request, principal, one, records, organisation.name, inlet, found=found, asked=asked)
 
 
 @get("/s/{sid:uuid}/connections/{connection:uuid}/records.txt", access=ENGINEERS)
@@ -95,7 +97,8 @@ async def text_file(principal: Principal, connection: UUID, db: Database, record
     """The records as text."""
     async with db.tenant(principal.tenant) as tx:
         one = _must_serve(await tenancy.connection(tx, ConnectionId(connection)))
-    return _file(as_text(one, records.pack(one)), "text/plain", f"records-{one.id}.txt")
+        inlet = await records.inlet(tx, one)
+    return _file(as_text(one, records.pack(one, inlet)), "text/plain", f"records-{one.id}.txt")
 
 
 @get("/s/{sid:uuid}/connections/{connection:uuid}/records.csv", access=ENGINEERS)
@@ -103,7 +106,8 @@ async def csv_file(principal: Principal, connection: UUID, db: Database, records
     """The records as a table."""
     async with db.tenant(principal.tenant) as tx:
         one = _must_serve(await tenancy.connection(tx, ConnectionId(connection)))
-    return _file(as_csv(records.pack(one)), "text/csv", f"records-{one.id}.csv")
+        inlet = await records.inlet(tx, one)
+    return _file(as_csv(records.pack(one, inlet)), "text/csv", f"records-{one.id}.csv")
 
 
 def _records(
@@ -112,11 +116,12 @@ def _records(
     one: Connection,
     records: Records,
     brand: str,
+    inlet: Inlet | None,
     *,
     found: list[Difference] | None = None,
     asked: Mapping[str, str] | None = None,
 ) -> AnyResponse:
-    pack = records.pack(one) if one.serving else []
+    pack = records.pack(one, inlet) if one.serving else []
     return page(
         request,
         "records/records.html",
@@ -125,7 +130,7 @@ def _records(
         base=f"/s/{principal.session}",
         connection=one,
         pack=pack,
-        later=kinds.later(one.vendor),
+        later=kinds.later(one.vendor, inlet),
         kinds=[(record.kind, record.title) for record in pack],
         missing=_missing(one),
         found=found,

@@ -18,7 +18,7 @@ from vestibule.records import kinds
 from vestibule.records.comparing import compare
 from vestibule.records.downloads import as_csv, as_text
 from vestibule.records.explaining import Apart, about_connection, take_apart
-from vestibule.records.model import Difference, Level, Neighbour, Record, Statement
+from vestibule.records.model import Difference, Inlet, Level, Neighbour, Record, Statement
 from vestibule.tenancy.model import Connection
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.model import SYNTHETIC, Identifier, PersonRole, VisitState
@@ -29,6 +29,8 @@ __all__ = ["Records", "TestLink", "as_csv", "as_text", "compare"]
 
 # The reference of the launch that used a `launch` value of a connection; empty when nobody has.
 Used = Callable[[Tx, ConnectionId, str], Awaitable[str]]
+# Where a connection's appointments are taken; None where they are not.
+Inlets = Callable[[Tx, Connection], Awaitable[Inlet | None]]
 _LINK_LIVES = timedelta(hours=2)
 
 
@@ -42,10 +44,17 @@ class TestLink:
     expires_at: datetime
 
 
+async def _no_inlet(_tx: Tx, _connection: Connection) -> Inlet | None:
+    return None
+
+
 class Records:
     """What is handed over to the people at the record. Methods taking `tx` act within its organisation."""
 
-    def __init__(self, *, tenancy: Tenancy, visits: Visits, used: Used, clock: Clock, audit: Audit, origin: str) -> None:
+    def __init__(
+        self, *, tenancy: Tenancy, visits: Visits, used: Used, clock: Clock, audit: Audit, origin: str, inlets: Inlets = _no_inlet
+    ) -> None:
+        self._inlets = inlets
         self._tenancy = tenancy
         self._visits = visits
         self._used = used
@@ -53,17 +62,21 @@ class Records:
         self._audit = audit
         self.origin = origin
 
-    def pack(self, connection: Connection, origin: str = "") -> list[Record]:
-        """Every record of a connection that is in force."""
-        return kinds.pack(connection, origin or self.origin)
+    async def inlet(self, tx: Tx, connection: Connection) -> Inlet | None:
+        """Where its appointments are taken."""
+        return await self._inlets(tx, connection)
 
-    def record(self, connection: Connection, kind: str) -> Record:
+    def pack(self, connection: Connection, inlet: Inlet | None = None) -> list[Record]:
+        """Every record of a connection that is in force."""
+        return kinds.pack(connection, self.origin, inlet)
+
+    def record(self, connection: Connection, kind: str, inlet: Inlet | None = None) -> Record:
         """One of them.
 
         Raises:
             NotFound: record-unknown.
         """
-        found = next((one for one in self.pack(connection) if one.kind == kind), None)
+        found = next((one for one in self.pack(connection, inlet) if one.kind == kind), None)
         if found is None:
             raise NotFound("record-unknown", "This connection has no such record.", phase="records")
         return found
@@ -71,7 +84,7 @@ class Records:
     async def compare(self, tx: Tx, connection: Connection, kind: str, pasted: str) -> list[Difference]:
         """What the EHR holds against what we gave it."""
         others = [Neighbour(str(c.id), c.name, c.environment) for c in await self._tenancy.connections(tx) if c.id != connection.id]
-        return compare(self.record(connection, kind), pasted, others)
+        return compare(self.record(connection, kind, await self.inlet(tx, connection)), pasted, others)
 
     # ------------------------------------------------------------------ addresses
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from vestibule.adapters.meetings.room.rehearsing import RoomRehearsal
+from vestibule.feed.settings import FeedSettingsService
 from vestibule.launch.service import Launches
-from vestibule.records.service import Records
+from vestibule.platform.db import Tx
+from vestibule.records.model import Inlet
+from vestibule.records.service import Inlets, Records
 from vestibule.rehearsal.service import Rehearsals
+from vestibule.tenancy.model import Connection
 from vestibule.wiring.parts import Parts
 
 
@@ -18,6 +24,7 @@ def handover_services(parts: Parts, launches: Launches) -> dict[str, object]:
         clock=parts.clock,
         audit=parts.audit,
         origin=parts.settings.origin,
+        inlets=_inlets(parts),
     )
     rehearsals = Rehearsals(
         db=parts.db,
@@ -34,3 +41,22 @@ def handover_services(parts: Parts, launches: Launches) -> dict[str, object]:
         loopback_http=parts.settings.allow_loopback_http,
     )
     return {"records": records, "rehearsals": rehearsals}
+
+
+def _inlets(parts: Parts) -> Inlets:
+    """Where a connection's appointments are taken, as its settings and this deployment's say."""
+    settings = FeedSettingsService(parts.clock, parts.audit)
+
+    async def inlet(tx: Tx, connection: Connection) -> Inlet | None:
+        one = await settings.get(tx, connection.id)
+        if not one.enabled:
+            return None
+        certificates = await settings.certificates(tx, connection.id)
+        return Inlet(
+            host=urlsplit(parts.settings.origin).hostname or "",
+            plain_port=one.plain_port,
+            networks=one.networks,
+            senders=tuple(f"{found.subject} ({found.not_after:%Y-%m-%d})" for found in certificates),
+        )
+
+    return inlet

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from practice.server import Running, start
-from support.practice_app import App
+from support.practice_app import CLIENT, App
 
 SCREENS = [
     "/",
@@ -264,3 +264,28 @@ async def test_the_ledger_can_be_waited_for(app: App, hospital: Running) -> None
     hospital.launch("provider", hospital.hospital.book.appointments[2].csn)
     got = await app.ask("GET", "/ledger.json?kind=launch&wait=5")
     assert [e["kind"] for e in got.json] == ["launch"]
+
+
+async def test_the_button_that_texts_the_patient_is_there_once_its_record_is_entered(app: App, hospital: Running) -> None:
+    assert "Text the patient" not in (await app.ask("GET", "/ehr/19")).text
+    hospital.setup(
+        launches=[{"key": "direct-sms", "kind": "direct-sms", "client_id": CLIENT, "url": "http://127.0.0.1:9/launch/provider?open=text"}]
+    )
+    assert "Text the patient" in (await app.ask("GET", "/ehr/19")).text
+    csn = hospital.hospital.book.appointments[2].csn
+    pressed = await app.ask("POST", f"/ehr/19/launch/{csn}?open=text")
+    assert pressed.headers["Location"].startswith("http://127.0.0.1:9/launch/provider?open=text&iss=")
+
+
+async def test_a_visit_is_moved_and_closed_from_its_row(app: App, hospital: Running) -> None:
+    visit = hospital.hospital.book.appointments[3]
+    moved = {"do": "move", "start": "2030-05-06T09:30", "minutes": "45", "day": "2030-05-06", "department": ""}
+    answer = await app.ask("POST", f"/ehr/19/change/{visit.csn}", data=moved)
+    assert (answer.status, answer.headers["Location"]) == (303, "/ehr/19?day=2030-05-06")
+    for do, status in (("cancel", "cancelled"), ("no-show", "noshow"), ("error", "entered-in-error")):
+        assert (await app.ask("POST", f"/ehr/19/change/{visit.csn}", data={"do": do})).status == 303
+        now = hospital.hospital.book.appointment(visit.csn)
+        assert now is not None
+        assert (now.status, now.minutes) == (status, 45)
+    for wrong in ({"do": "dance"}, {"do": "move", "start": "noon", "minutes": "20"}):
+        assert (await app.ask("POST", f"/ehr/19/change/{visit.csn}", data=wrong)).status == 400

@@ -78,7 +78,7 @@ def test_a_group_visits_conference_in_the_csns_place_is_no_csn(sent: dict[str, s
 
 def test_a_connection_may_call_things_otherwise() -> None:
     names = names_of(connection(launch={"csn": "visit", "conference": "sessionId", "csn_suffix": 5, "nonsense": "x"}))
-    assert names == Names("visit", "sessionId", "departmentId", "userId", ".7.3.698084.8")
+    assert names == Names("visit", "sessionId", "departmentId", "userId", "patientPhone", ".7.3.698084.8")
     token = TokenAnswer("t", context={"sessionId": "C1", "visit": "1"})
     assert (read_context(token, names).csn, read_context(token, names).conference) == ("1", "C1")
 

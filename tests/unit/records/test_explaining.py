@@ -26,6 +26,19 @@ def test_a_good_address_has_nothing_against_it(address: str) -> None:
     assert stops(address) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (f"{GOOD}&open=text", "texted the link"),
+        (f"{GOOD}&open=sms", "means nothing"),
+        (f"{GOOD}&open=text".replace("provider", "patient"), "does nothing here"),
+    ],
+)
+def test_where_a_launch_ends_is_said(address: str, words: str) -> None:
+    assert stops(address) == []
+    assert any(words in one.what for one in take_apart(address, ORIGIN).said)
+
+
 @pytest.mark.parametrize("iss", [ISS, quote(ISS), quote(ISS, safe="")])
 def test_iss_is_read_however_it_is_encoded(iss: str) -> None:
     assert take_apart(f"{ORIGIN}/launch/provider?iss={iss}&launch=a", ORIGIN).iss == ISS

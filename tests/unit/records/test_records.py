@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.records.comparing import compare
 from vestibule.records.downloads import as_csv, as_text
-from vestibule.records.kinds import pack
-from vestibule.records.model import Level, Neighbour, Record, Shape
+from vestibule.records.kinds import later, pack
+from vestibule.records.model import Inlet, Level, Neighbour, Record, Shape
 from vestibule.tenancy.model import ClientAuth, Connection, Environment, Vendor
 
 ORIGIN = "https://visits.alder.example"
@@ -68,6 +68,43 @@ def test_names_of_tokens_and_the_launch_type_follow_the_profile() -> None:
     assert made.field("launch-type").value == "External Window"  # type: ignore[union-attr]
 
 
+def test_direct_sms_is_the_clinicians_launch_that_ends_on_another_page() -> None:
+    assert value("epic-direct-sms", "launch-url") == f"{PROVIDER_URL}&open=text"
+    assert value("epic-direct-sms", "context") == PROVIDER_CONTEXT
+    assert "patientPhone=" in record("epic-direct-sms").field("context").note  # type: ignore[union-attr]
+
+
+def test_the_token_of_the_patients_number_is_the_hospitals_own_to_say() -> None:
+    own = replace(EPIC, profile={"launch": {"phone": "mobile"}, "records": {"phone_token": "%PATMOBILE%"}})
+    assert record("epic-direct-sms", own).field("context").value == f"{PROVIDER_CONTEXT}&mobile=%PATMOBILE%"  # type: ignore[union-attr]
+    assert record("epic-provider", own) == record("epic-provider")
+
+
+@pytest.mark.parametrize(
+    ("inlet", "doors"),
+    [
+        (Inlet("visits.alder.example", tls_port=2576), ["host", "tls-port"]),
+        (Inlet("visits.alder.example", plain_port=2575, networks=("10.2.0.0/16",)), ["host", "plain-port"]),
+        (
+            Inlet("visits.alder.example", 2576, 2575, (), "https://visits.alder.example/hl7"),
+            ["host", "tls-port", "plain-port", "https-url"],
+        ),
+    ],
+    ids=lambda one: "",
+)
+def test_the_sms_configuration_shows_the_doors_that_are_open(inlet: Inlet, doors: list[str]) -> None:
+    made = next(one for one in pack(EPIC, ORIGIN, inlet) if one.kind == "epic-sms-configuration")
+    assert [one.name for one in made.fields] == [*doors, "events", "acknowledgement", "certificate"]
+    assert compare(made, as_text(EPIC, [made])) == []
+    assert [one.title for one in later(Vendor.EPIC, inlet)] == ["Device test"]
+    assert [one.title for one in later(Vendor.EPIC)] == ["SMS configuration", "Device test"]
+
+
+def test_a_button_that_lost_where_it_ends_is_found() -> None:
+    found = compare(record("epic-direct-sms"), f"Launch URL: {PROVIDER_URL}")
+    assert any("open=text" in one.what and one.level is Level.STOPS for one in found)
+
+
 @pytest.mark.parametrize("profile", [{"records": []}, {"records": {"launch_type": 7}}, {"launch": "x"}])
 def test_a_crooked_profile_leaves_the_usual_record(profile: dict[str, object]) -> None:
     assert record("epic-provider", replace(EPIC, profile=profile)) == record("epic-provider")
@@ -83,6 +120,7 @@ def test_a_crooked_profile_leaves_the_usual_record(profile: dict[str, object]) -
                 "epic-patient",
                 "epic-group-provider",
                 "epic-group-patient",
+                "epic-direct-sms",
                 "app-provider",
                 "app-patient",
                 "app-backend",
