@@ -98,7 +98,8 @@ def _left(person: Participant, at: datetime) -> Participant:
 
 
 def _marked(visit: Visit, event: VisitEvent) -> Visit:
-    return replace(visit, outcome=Outcome(event.body["outcome"]), outcome_by_person=True)
+    said = event.body["outcome"]  # nothing: the mark is taken away again
+    return replace(visit, outcome=Outcome(said) if said else None, outcome_by_person=bool(said))
 
 
 def _expected(visit: Visit, event: VisitEvent) -> Visit:

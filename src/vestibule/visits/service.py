@@ -278,6 +278,13 @@ class Visits:
             return found
         return await self.book.add(tx, found, _K.OUTCOME_MARKED, None, {"outcome": outcome, **_by(by)})
 
+    async def unmark_outcome(self, tx: Tx, visit: VisitId) -> Visit:
+        """What was said of its outcome holds no longer: what happens decides again. Nothing of a visit that is over, or was not marked."""
+        found = await self.book.read(tx, visit, lock=True)
+        if found.over or not found.outcome_by_person:
+            return found
+        return await self.book.add(tx, found, _K.OUTCOME_MARKED, None, {"outcome": ""})
+
     async def told_record(self, tx: Tx, visit: VisitId, participant: ParticipantId | None, body: Mapping[str, Any]) -> Visit:
         """The record has accepted something about them; `body` says which event (`of`) and which effect."""
         return await self.book.add(tx, await self.book.read(tx, visit, lock=True), _K.RECORD_TOLD, participant, body)

@@ -144,6 +144,8 @@ def sentence(visit: Visit, event: VisitEvent, *, me: ParticipantId | None) -> st
         return _("Message to the waiting room: %(text)s") % {"text": message_text(str(event.body.get("message", "")))}
     if event.kind is _K.ENDED and "outcome" in event.body:
         return _("The visit ended: %(outcome)s") % {"outcome": outcome_text(Outcome(event.body["outcome"]))}
+    if event.kind is _K.OUTCOME_MARKED and not event.body["outcome"]:
+        return _("The mark was taken away")
     if event.kind is _K.OUTCOME_MARKED:
         return _("Marked as: %(outcome)s") % {"outcome": outcome_text(Outcome(event.body["outcome"]))}
     return _(_PLAIN[event.kind]) if event.kind in _PLAIN else ""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from vestibule.errors import VestibuleError
+from vestibule.feed.forgetting import FeedForgetting
 from vestibule.kit.ids import TenantId
 from vestibule.launch.service import Launches
 from vestibule.platform.db import Database, Tx
@@ -49,6 +50,7 @@ class Tidying:
         """
         retention = Retention(visits=parts.visits, tenancy=parts.tenancy, clock=parts.clock)
         launches, ehr = launches or make_launches(parts), EhrSignInSweep(parts.clock)
+        feed = FeedForgetting(parts.clock)
         self._db = parts.db
         self._portion = portion
         self._sign_ins = make_sign_ins(parts)
@@ -59,6 +61,8 @@ class Tidying:
             Chore("tokens-swept", parts.tokens.due, _within(parts.tokens.sweep)),
             Chore("launches-forgotten", launches.due, _within(launches.forget)),
             Chore("ehr-sign-ins-swept", ehr.due, _within(ehr.sweep)),
+            Chore("feed-bodies-erased", feed.due_bodies, _within(feed.erase_bodies)),
+            Chore("feed-forgotten", feed.due_rows, _within(feed.forget)),
         )
 
     async def round(self) -> None:

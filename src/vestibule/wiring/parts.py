@@ -18,6 +18,8 @@ from vestibule.auditing.witness import Witness
 from vestibule.doctor.register import TenancyRegister
 from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
+from vestibule.feed.forgetting import FeedForgetting
+from vestibule.feed.settings import FeedSettingsService
 from vestibule.identity.members import Members
 from vestibule.identity.model import MemberState, StaffRole
 from vestibule.identity.service import Identity
@@ -70,6 +72,7 @@ class Parts:
     room: RoomService
     cells: Cells
     doctor: Doctor
+    feed_settings: FeedSettingsService
 
 
 def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -130,8 +133,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness = Witness(db=db, audit=audit, clock=clock)
-        visits.subscribers.extend((writeback.on_event, witness.on_event))
-        cells = Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
+        visits.subscribers.extend((writeback.on_event, witness.on_event, FeedForgetting(clock).on_event))
         yield Parts(
             settings=settings,
             clock=clock,
@@ -154,14 +156,19 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             records=records,
             writeback=writeback,
             room=room,
-            cells=cells,
+            cells=_cells(db, http, clock, settings),
             doctor=_doctor(looking, db, tenancy, settings, clock),
+            feed_settings=FeedSettingsService(clock, audit),
         )
     finally:
         await looking.close()
         await http.close()
         await listener.stop()
         await db.close()
+
+
+def _cells(db: Database, http: Http, clock: Clock, settings: Settings) -> Cells:
+    return Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
 
 
 def _door(settings: Settings, clock: Clock) -> Http:

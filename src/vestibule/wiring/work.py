@@ -1,4 +1,4 @@
-"""The worker: what carries out effects, and the chores nobody asks for."""
+"""The worker: what carries out effects and applies the appointments that came in, and the chores nobody asks for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.settings import Settings
 from vestibule.wiring.chores import Tidying, attempt
+from vestibule.wiring.feeding import make_processing
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
@@ -19,15 +20,15 @@ _CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soo
 
 
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
-    """Carry out effects and keep house until told to stop."""
+    """Carry out effects, apply what came in, and keep house, until told to stop."""
     async with open_parts(settings, database_url) as parts:
-        worker = effect_worker(parts)
-        running = asyncio.create_task(worker.run())
+        worker, processing = effect_worker(parts), make_processing(parts)
+        running = asyncio.gather(worker.run(), processing.run())
         chores = asyncio.create_task(keep_house(parts))
         log.info("working")
         await stop.wait()
         chores.cancel()
-        await worker.stop()
+        await asyncio.gather(worker.stop(), processing.stop())
         await running
 
 
