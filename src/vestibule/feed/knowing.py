@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vestibule.feed.model import CHANGED, FeedSettings
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.platform.db import Listener, Tx

@@ -15,12 +15,12 @@ from litestar.response import Response
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.ids import ConnectionId
 from vestibule.launch.history import Attempted, Filter, Outcome
-from vestibule.launch.meanings import Meaning, meaning
 from vestibule.launch.model import LaunchKind
 from vestibule.launch.service import Launches
 from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.i18n import gettext as _
+from vestibule.platform.web.meanings import Meaning, meaning
 from vestibule.platform.web.pages import page
 from vestibule.tenancy.service import Tenancy
 

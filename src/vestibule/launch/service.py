@@ -24,7 +24,6 @@ from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.clients import Clients, client_id_of
 from vestibule.launch.finding import Finder, not_approved
 from vestibule.launch.history import History
-from vestibule.launch.meanings import Meaning, meaning
 from vestibule.launch.model import (
     CONTEXT_PHASE,
     LIFETIME,
@@ -52,6 +51,7 @@ from vestibule.launch.verdicts import judge
 from vestibule.platform.audit import Audit, refer_to
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.cookies import Cookie
+from vestibule.platform.web.meanings import Meaning, meaning
 from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
 from vestibule.protocols.smart import FhirUser, SmartServer, TokenAnswer, authorize_url, launch_scope
 from vestibule.tenancy.model import Connection, Tenant

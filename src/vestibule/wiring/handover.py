@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from vestibule.adapters.meetings.room.rehearsing import RoomRehearsal
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.launch.service import Launches
 from vestibule.platform.db import Tx
 from vestibule.records.model import Inlet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.ids import ConnectionId
 from vestibule.launch.reaching import Regions
 from vestibule.launch.record import RecordClient

@@ -19,7 +19,7 @@ from vestibule.doctor.register import TenancyRegister
 from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
 from vestibule.feed.forgetting import FeedForgetting
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.identity.members import Members
 from vestibule.identity.model import MemberState, StaffRole
 from vestibule.identity.service import Identity

@@ -15,7 +15,7 @@ from vestibule.feed.inbox import about
 from vestibule.feed.knowing import Knowing
 from vestibule.feed.model import Rule, RuleField
 from vestibule.feed.processing import Processing
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.ids import ConnectionId, TenantId, VisitId, new_id
 from vestibule.kit.secretbox import SecretBox

@@ -11,7 +11,7 @@ from support.senders import certificate_pem
 from support.waiting import until
 from vestibule.errors import BadInput, Conflict, InvalidFields, NotFound
 from vestibule.feed.model import CHANGED, FeedSettings, Rule, RuleField
-from vestibule.feed.settings import FeedSettingsService
+from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.kit.secretbox import SecretBox
