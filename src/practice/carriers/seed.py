@@ -41,6 +41,7 @@ def numbers() -> list[OwnedNumber]:
             id=number_id(TOLL_FREE),
             name="Toll-free",
             verification=APPROVED,
+            verification_id="HH" + number_id(TOLL_FREE)[2:],
             bought=_BOUGHT,
         ),
         OwnedNumber(number=LOCAL, carrier="twilio", owner=SID, id=number_id(LOCAL), name="Seattle", bought=_BOUGHT),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from litestar import Request, post, route
+from litestar import Request, route
 from litestar.response import Response
 
 from vestibule.errors import BadInput, NotAllowed, NotFound, VestibuleError
@@ -121,19 +121,9 @@ class Hooks:
             self._audit.note(tx, "message-hook.refused", by=acting(), about=about, outcome=Outcome.REFUSED, detail=detail)
 
 
-@post(_PATH, access=Access.PUBLIC, status_code=200)
+@route(_PATH, http_method=["POST", "OPTIONS"], access=Access.PUBLIC, status_code=200)
 async def told(request: Request[Any, Any, Any], account: UUID, hooks: Hooks) -> Response[bytes]:
-    """A receipt, or a text from a patient."""
-    return await _answered(request, account, hooks)
-
-
-@route(_PATH, http_method=["OPTIONS"], access=Access.PUBLIC, status_code=200)
-async def greeted(request: Request[Any, Any, Any], account: UUID, hooks: Hooks) -> Response[bytes]:
-    """Event Grid asks whether it may deliver CloudEvents here (HTTP WebHooks 1.0.1, 4)."""
-    return await _answered(request, account, hooks)
-
-
-async def _answered(request: Request[Any, Any, Any], account: UUID, hooks: Hooks) -> Response[bytes]:
+    """A receipt, or a text from a patient; with OPTIONS, Event Grid asks whether it may deliver CloudEvents (HTTP WebHooks 1.0.1, 4)."""
     body = await request.body()  # first, so that too large a one looks the same whoever sends it
     scope = request.scope
     query = scope["query_string"].decode("latin-1")
@@ -145,4 +135,4 @@ async def _answered(request: Request[Any, Any, Any], account: UUID, hooks: Hooks
     return Response(answer.body, status_code=answer.status, media_type=answer.content_type, headers=dict(answer.headers))
 
 
-ROUTES = [told, greeted]
+ROUTES = [told]

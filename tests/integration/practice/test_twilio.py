@@ -96,6 +96,11 @@ async def test_only_the_holder_of_the_token_is_let_in_and_only_to_their_own(hosp
     assert (await refused(second)).code == 20005
 
 
+async def test_the_account_can_be_read_by_its_holder(client: Client) -> None:
+    account = await call(client.api.v2010.accounts(SID).fetch)
+    assert (account.sid, account.status) == (SID, "active")
+
+
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [("never", 30003), ("blocked", 30004), ("unknown", 30005), ("landline", 30006), ("filtered", 30007), ("failing", 30008)],

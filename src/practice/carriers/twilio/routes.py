@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from practice.calls import Handler, note
-from practice.carriers.twilio import messages, numbers
+from practice.carriers.twilio import accounts, messages, numbers
 from practice.carriers.twilio.answers import VERSION, Refusal
 
 TWILIO = "/twilio"
@@ -31,6 +31,7 @@ async def _nothing(request: web.Request) -> web.Response:
 
 
 ROUTES = [
+    web.get(f"{_ACCOUNT}.json", _strict(accounts.fetch)),
     web.post(f"{_ACCOUNT}/Messages.json", _strict(messages.create)),
     web.get(f"{_ACCOUNT}/Messages.json", _strict(messages.listed)),
     web.get(f"{_ACCOUNT}/Messages/{{sid}}.json", _strict(messages.fetch)),

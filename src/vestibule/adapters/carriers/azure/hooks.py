@@ -27,7 +27,8 @@ _REPORT: Final = "microsoft.communication.smsdeliveryreportreceived"
 _RECEIVED: Final = "microsoft.communication.smsreceived"
 _VALIDATION: Final = "microsoft.eventgrid.subscriptionvalidationevent"
 _SENDER: Final = re.compile(r"[a-z0-9.-]{1,100}", re.ASCII)
-_CODE: Final = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
+_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
+_WITHOUT_PLUS: Final = re.compile(r"[1-9][0-9]{7,14}", re.ASCII)
 _LONGEST_TEXT: Final = 10_000
 _RATE: Final = "3000"  # deliveries a minute
 
@@ -102,7 +103,12 @@ def _receipt(data: Any) -> Receipt | None:
 def _incoming(data: Any) -> Incoming | None:
     phone, to = text_of(data, "from"), text_of(data, "to")
     text = text_of(data, "message", _LONGEST_TEXT)
-    return Incoming(to, phone, text, carrier_id=text_of(data, "messageId")) if phone and to else None
+    return Incoming(_number(to), _number(phone), text, carrier_id=text_of(data, "messageId")) if phone and to else None
+
+
+def _number(said: str) -> str:
+    """E.164: Event Grid leaves the plus out, though not always; a short code has none."""
+    return f"+{said}" if _WITHOUT_PLUS.fullmatch(said) else said
 
 
 def _ours(tag: str) -> UUID | None:
