@@ -97,6 +97,14 @@ def worker() -> None:
 
 
 @app.command()
+def mllp() -> None:
+    """Take appointments as HL7 v2 messages, over MLLP and HTTPS; any number may run behind one address."""
+    from vestibule.listen import listen_here
+
+    listen_here(_settings())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's shape. Safe to run twice and from several machines at once."""
     from vestibule.run import migrate_database

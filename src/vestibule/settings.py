@@ -217,6 +217,31 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("VESTIBULE_POOL_SIZE", "pool_size", _number(2, 200), "10", "Database connections a process may hold."),
     Setting("VESTIBULE_WORKER_CONCURRENCY", "worker_concurrency", _number(1, 1000), "50", "Effects a worker carries out at once."),
+    Setting("VESTIBULE_MLLP_HOST", "mllp_host", _text, "127.0.0.1", "Address on which vestibule mllp listens, on all its ports."),
+    Setting("VESTIBULE_MLLP_PORT", "mllp_port", _number(0, 65535), "2576", "Port for HL7 over MLLP with TLS; 0 takes a free one."),
+    Setting("VESTIBULE_HL7_HTTPS_PORT", "hl7_https_port", _number(0, 65535), "2577", "Port for HL7 over HTTPS; 0 takes a free one."),
+    Setting(
+        "VESTIBULE_TLS_CERTIFICATE",
+        "tls_certificate",
+        _text,
+        "",
+        "File with the certificate (and chain) of vestibule mllp, PEM. Empty: only plain ports of connections listen.",
+    ),
+    Setting("VESTIBULE_TLS_KEY", "tls_key", _text, "", "File with its private key, PEM. Empty: it is in the certificate's file."),
+    Setting(
+        "VESTIBULE_MLLP_MAX_BYTES",
+        "mllp_max_bytes",
+        _number(10_000, 50_000_000),
+        "10000000",
+        "Largest HL7 message that is taken; a larger one is refused with AR.",
+    ),
+    Setting(
+        "VESTIBULE_MLLP_IDLE_SECONDS",
+        "mllp_idle_seconds",
+        _number(10, 604_800),
+        "3600",
+        "An MLLP connection on which nothing comes is closed after so long.",
+    ),
     Setting("VESTIBULE_LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error"), "info", "How much is logged."),
     Setting("VESTIBULE_LOG_FORMAT", "log_format", _one_of("json", "console"), "json", "json for machines, console for people."),
 )
@@ -257,6 +282,13 @@ class Settings:
     grace_seconds: int
     pool_size: int
     worker_concurrency: int
+    mllp_host: str
+    mllp_port: int
+    hl7_https_port: int
+    tls_certificate: str
+    tls_key: str
+    mllp_max_bytes: int
+    mllp_idle_seconds: int
     log_level: str
     log_format: str
 

@@ -68,6 +68,7 @@ def _set_up_words() -> dict[str, str]:
         "feed.certificate-added": _("Added a sender's certificate"),
         "feed.certificate-removed": _("Removed a sender's certificate"),
         "feed.changed": _("Changed the appointments feed"),
+        "feed.refused": _("Was not let in to send appointments"),
         "key.made": _("Made a signing key"),
         "member.invited": _("Invited somebody"),
         "member.joined": _("Accepted an invitation"),

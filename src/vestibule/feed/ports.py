@@ -37,3 +37,17 @@ class Senders(Protocol):
     async def plain_ports(self) -> list[PlainPort]:
         """Where plain MLLP is to be listened for."""
         ...
+
+
+class Refusals(Protocol):
+    """Keeps book of who was turned away."""
+
+    def refused(self, reason: str, address: str, sender: Sender | None) -> None:
+        """Note that somebody was not let in.
+
+        Args:
+            reason: kebab-case.
+            address: from where.
+            sender: whose port or key it was; None when nobody can tell.
+        """
+        ...

@@ -56,19 +56,17 @@ async def test_a_key_says_whose_message_it_is(
 async def test_a_key_unknown_a_moment_ago_is_known_when_it_is_added_and_forgotten_when_it_is_removed(
     senders: KnownSenders, owner: asyncpg.Connection, tenant: TenantId, connection: ConnectionId, key: Key
 ) -> None:
-    told: list[int] = []
-    senders.on_change(lambda: told.append(1))
-    assert await senders.by_key(key.hash) is None
-    await add_certificate(owner, tenant, connection, key)
-    await until(lambda: told)
-    assert await senders.by_key(key.hash) is not None
-    await owner.execute("update feed_certificates set removed_at = now()")
-    assert await senders.by_key(key.hash) is not None  # from memory: nobody has said anything yet
-    await tell(owner)
+    async def known() -> bool:
+        return await senders.by_key(key.hash) is not None
 
     async def forgotten() -> bool:
-        return await senders.by_key(key.hash) is None
+        return not await known()
 
+    assert await forgotten()
+    await add_certificate(owner, tenant, connection, key)
+    await until(known)
+    await owner.execute("update feed_certificates set removed_at = now()")
+    await tell(owner)
     await until(forgotten)
 
 

@@ -24,6 +24,9 @@ FEED_MESSAGES = Counter("vestibule_feed_messages_total", "Messages of the appoin
 FEED_SECONDS = Histogram(
     "vestibule_feed_seconds", "Time from the receipt of a message of the appointments feed to its end.", buckets=(*SECONDS, 60, 600, 3600)
 )
+FEED_RECEIVED = Counter("vestibule_feed_received_total", "HL7 messages by how they came and what was said to them.", ["via", "verdict"])
+FEED_LINES = Gauge("vestibule_feed_connections", "Open connections of the feed's ports.", ["via"])
+FEED_WAITING = Gauge("vestibule_feed_waiting", "HL7 messages that wait for their commit.")
 WATCHERS = Gauge("vestibule_live_watchers", "Open live-status streams of this node.")
 SIGNALS = Gauge("vestibule_room_sockets", "Open signalling sockets of this node.")
 

@@ -73,6 +73,11 @@ class Framer:
         """Bytes kept of a block that has not ended yet."""
         return len(self._buffer)
 
+    @property
+    def ended(self) -> bool:
+        """The end byte has come, and nothing behind it: after a silence it is the end, `end` says so."""
+        return self._inside and self._buffer[-1:] == b"\x1c"
+
     def feed(self, data: bytes) -> list[bytes | Fault]:
         """Take bytes as they came; gives the messages that are whole now, and faults, in their order."""
         if self._is_one_block(data):

@@ -1,0 +1,114 @@
+"""A listening socket: takes connections, not too many, and makes each a protocol's. TLS is as its context says at that moment."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+from vestibule.errors import Unavailable
+from vestibule.feed.ports import Refusals
+from vestibule.platform.telemetry.logs import log
+
+_BACKLOG = 1_024
+_BREATH = 0.2  # seconds after an error of accept(): there are no file descriptors left, and more tries make none
+Make = Callable[[str], asyncio.BaseProtocol]
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        Unavailable: `feed-port-taken`.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        sentence = f"Port {port} cannot be listened on: somebody else has it, or it is not allowed."
+        raise Unavailable("feed-port-taken", sentence, phase="feed.listen") from error
+    return sock
+
+
+class Door:
+    """Accepts on one socket."""
+
+    def __init__(self, sock: socket.socket, make: Make, *, crowded: Callable[[str], bool], refusals: Refusals, handshake: float) -> None:
+        """Describe it; nothing is accepted before `open`.
+
+        Args:
+            sock: listens already.
+            make: a protocol for a connection from an address.
+            crowded: whether an address, or everybody, has connections enough.
+            refusals: is told of who was turned away.
+            handshake: seconds for TLS.
+        """
+        self.port = int(sock.getsockname()[1])
+        self.context: ssl.SSLContext | None = None
+        self._sock = sock
+        self._make = make
+        self._crowded = crowded
+        self._refusals = refusals
+        self._handshake = handshake
+        self._task: asyncio.Task[None] | None = None
+        self._greeting: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Begin to accept."""
+        self._task = asyncio.create_task(self._accept(), name=f"feed-door-{self.port}")
+
+    async def close(self) -> None:
+        """Accept no more; connections that are open stay so."""
+        tasks = [task for task in (self._task, *self._greeting) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._sock.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, peer = await loop.sock_accept(self._sock)
+            except OSError as error:
+                log.warning("feed-accept-failed", port=self.port, error=type(error).__name__)
+                await asyncio.sleep(_BREATH)
+                continue
+            address = str(peer[0]).removeprefix("::ffff:")
+            if self._crowded(address):
+                self._refusals.refused("crowded", address, None)
+                sock.close()
+                continue
+            task = asyncio.create_task(self._greet(sock, address))
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, sock: socket.socket, address: str) -> None:
+        """The handshake, where there is one."""
+        tls = {"ssl": self.context, "ssl_handshake_timeout": self._handshake, "ssl_shutdown_timeout": 2.0} if self.context else {}
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: self._make(address), sock, **tls)  # type: ignore[arg-type]
+        except ssl.SSLCertVerificationError as error:
+            self._refusals.refused(_reason(error), address, None)
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            log.info("feed-handshake-failed", port=self.port, address=address, error=type(error).__name__)
+        else:
+            return
+        with suppress(OSError):
+            sock.close()
+
+
+def _reason(error: ssl.SSLCertVerificationError) -> str:
+    """OpenSSL's own words for what was wrong with a certificate, as a code: `certificate-has-expired`."""
+    words = str(error.verify_message or "certificate-wrong").lower()
+    return "-".join("".join(c if c.isalnum() else " " for c in words).split())[:60]
