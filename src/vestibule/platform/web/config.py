@@ -83,6 +83,7 @@ class WebConfig:
         prove_token: turns a bearer token into a Caller.
         on_refusal: is told when somebody may not do what they ask.
         nav: the portal's menu, in order.
+        beside: what else staff may open from a visit's pages, below `/s/{session}/`; for another visit than their own its id follows.
         templates: folders holding Jinja templates, searched in order after our own.
         assets: name in the URL -> folder, e.g. `{"room": .../adapters/meetings/room/assets}`; `web` is always there.
         trusted_proxies: networks whose X-Forwarded-For is believed.
@@ -101,6 +102,7 @@ class WebConfig:
     prove_token: TokenProver = no_caller
     on_refusal: OnRefusal = no_word
     nav: Sequence[NavItem] = ()
+    beside: Sequence[NavItem] = ()
     templates: Sequence[Path] = ()
     assets: Mapping[str, Path] = field(default_factory=dict)
     trusted_proxies: tuple[str, ...] = ()

@@ -55,6 +55,7 @@ class Pages:
         )
         self._env.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
         self._env.globals["asset"] = assets.url
+        self._env.globals["beside"] = list(config.beside)
         self._env.globals["regions"] = list(config.regions)
 
     def render(self, request: Any, template: str, **context: Any) -> str:
