@@ -23,6 +23,7 @@ def _arguments() -> argparse.Namespace:
         "--environment", choices=["test", "production"], default="", help="shown on every screen; each has a folder of its own"
     )
     parser.add_argument("--other-url", default="", help="where the hospital's other environment answers")
+    parser.add_argument("--smtp-port", type=int, default=0, help="where mail is taken; 0 takes a free one")
     parser.add_argument("--hostile", action="store_true", help="add a patient whose name tries to break pages")
     return parser.parse_args()
 
@@ -36,11 +37,23 @@ async def _run(wanted: argparse.Namespace) -> None:
         hostile=wanted.hostile,
         environment=wanted.environment,
         other_url=wanted.other_url,
+        smtp_port=wanted.smtp_port,
     )
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    sys.stdout.write(json.dumps({"url": running.url, "fhir": running.fhir, "environment": wanted.environment}) + "\n")
+    sys.stdout.write(
+        json.dumps(
+            {
+                "url": running.url,
+                "fhir": running.fhir,
+                "environment": wanted.environment,
+                "smtp": running.mail.port,
+                "smtps": running.mail.tls_port,
+            }
+        )
+        + "\n"
+    )
     sys.stdout.flush()
     await stop.wait()
     await running.stop()

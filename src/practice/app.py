@@ -18,7 +18,7 @@ from practice.microsoft import routes as microsoft
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
-from practice.screens import api, booking, desk, ehr, engine, forms, portal, records
+from practice.screens import api, booking, desk, ehr, engine, forms, handset, mailbox, portal, records
 from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
@@ -102,6 +102,8 @@ def build(house: Hospital) -> web.Application:
             *engine.ROUTES,
             *forms.ROUTES,
             *portal.ROUTES,
+            *handset.ROUTES,
+            *mailbox.ROUTES,
             *records.ROUTES,
             web.static("/assets", ASSETS),
         ]

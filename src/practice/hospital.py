@@ -11,6 +11,7 @@ from aiohttp import web
 
 from practice.carriers.azure.grid import Grid
 from practice.carriers.exchange import Exchange
+from practice.carriers.mail.box import Mailbox
 from practice.interface.engine import Engine
 from practice.ledger import Ledger
 from practice.live import Live
@@ -40,6 +41,8 @@ class Addresses:
 
     base: str
     vendor: Callable[[], Vendor] = lambda: "epic"
+    smtp: str = ""
+    smtps: str = ""
 
     @property
     def oracle(self) -> bool:
@@ -97,6 +100,7 @@ class Hospital:
 
     def __init__(self, folder: Path, *, base: str, now: Callable[[], float]) -> None:
         self.now = now
+        self.folder = folder
         self.store = Store(folder)
         self.at = Addresses(base, lambda: self.book.settings.vendor)
         self.ledger = Ledger(folder, now)
@@ -108,6 +112,7 @@ class Hospital:
         self.sign_ins = SignIns(now)
         self.exchange = Exchange(folder, now, lambda: self.book)
         self.grid = Grid(self.exchange, lambda: self.at.base)
+        self.mailbox = Mailbox(now, self.exchange.journal.tell)
         self.operations: dict[str, Any] = {}
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)

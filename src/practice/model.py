@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from practice.carriers.model import AzureResource, OwnedNumber, TwilioAccount
+from practice.carriers.model import AzureResource, MailServer, OwnedNumber, TwilioAccount
 from practice.interface.model import Interface
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
@@ -263,6 +263,7 @@ class Book(Struct, kw_only=True):
     twilio_accounts: list[TwilioAccount] = field(default_factory=list)
     azure_resources: list[AzureResource] = field(default_factory=list)
     numbers: list[OwnedNumber] = field(default_factory=list)
+    mail: MailServer = field(default_factory=MailServer)
     settings: Settings = field(default_factory=Settings)
     interface: Interface = field(default_factory=Interface)
     next_number: int = 1853

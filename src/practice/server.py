@@ -19,6 +19,7 @@ from practice import setup
 from practice.app import build
 from practice.bundles import load_folder
 from practice.carriers import seed as carriers
+from practice.carriers.mail.server import MailDoor
 from practice.carriers.receiving import receive
 from practice.carriers.texts import Text
 from practice.hospital import Hospital
@@ -38,6 +39,7 @@ class Running:
     url: str
     hospital: Hospital
     _runner: web.AppRunner = field(repr=False)
+    mail: MailDoor = field(repr=False)
     _temporary: Path | None = field(default=None, repr=False)
 
     @property
@@ -73,6 +75,7 @@ class Running:
         """Close the sockets and files; a folder made for this run goes too."""
         self._hang_up()
         await self._runner.cleanup()
+        await self.mail.close()
         await self.hospital.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
@@ -151,6 +154,7 @@ async def start(
     tls: ssl.SSLContext | None = None,
     environment: Environment = "",
     other_url: str = "",
+    smtp_port: int = 0,
 ) -> Running:
     """Start a hospital and return once it answers. Without a data folder it forgets everything at its stop."""
     temporary = Path(tempfile.mkdtemp(prefix="practice-")) if data is None else None
@@ -165,4 +169,7 @@ async def start(
     for each in sockets:
         await web.SockSite(runner, each, ssl_context=tls).start()
     house.engine.start()
-    return Running(house.at.base, house, runner, temporary)
+    mail = MailDoor(house.folder)
+    await mail.open(house, smtp_port)
+    house.at.smtp, house.at.smtps = f"localhost:{mail.port}", f"localhost:{mail.tls_port}"
+    return Running(house.at.base, house, runner, mail, temporary)

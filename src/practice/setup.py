@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from practice.carriers.model import AzureResource, OwnedNumber, TwilioAccount
+from practice.carriers.model import AzureResource, MailServer, OwnedNumber, TwilioAccount
 from practice.carriers.phones import Phone
 from practice.hospital import Hospital
 from practice.interface.model import Interface
@@ -49,7 +49,7 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {
     "numbers": ("number", OwnedNumber),
 }
 _FRESH_IDS = {"directories", "people_accounts", "sign_in_apps"}
-WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "phones", "hostile", "remove"})
+WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "phones", "mail", "hostile", "remove"})
 
 
 class BadSetup(ValueError):
@@ -68,6 +68,7 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
         touched = {name: _upsert_all(book, name, body.get(name, []), house.now()) for name in _LISTS}
         book.settings = _merged(book.settings, body.get("settings", {}), Settings)
         book.interface = _merged(book.interface, body.get("interface", {}), Interface)
+        book.mail = _merged(book.mail, body.get("mail", {}), MailServer)
         switches = _switches(body.get("trouble", {}))
         phones = msgspec.convert(body.get("phones", []), type=list[Phone])
     except msgspec.ValidationError as error:
@@ -231,6 +232,6 @@ def view(house: Hospital) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(house.book)
     addresses = {
         name: getattr(house.at, name)
-        for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft", "twilio", "azure")
+        for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft", "twilio", "azure", "smtp", "smtps")
     }
     return {**body, "addresses": addresses, "trouble": msgspec.to_builtins(house.trouble.switches)}

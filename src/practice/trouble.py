@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft", "twilio", "azure"]
+Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft", "twilio", "azure", "mail"]
 Mode = Literal[
     "off",
     "slow",

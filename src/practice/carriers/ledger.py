@@ -22,6 +22,7 @@ def view(house: Hospital) -> dict[str, Any]:
     return {
         "version": exchange.journal.version,
         "texts": rows,
+        "mails": msgspec.to_builtins(house.mailbox.mails),
         "opted_out": sorted([number, phone] for number, phone in exchange.journal.opted_out),
         "rates": exchange.journal.rates(),
         "events_dropped": len(house.grid.dropped),

@@ -87,3 +87,12 @@ class OwnedNumber(Struct, kw_only=True):
     verification_id: Word = ""
     registered: bool = True
     bought: Word = ""
+
+
+class MailServer(Struct, kw_only=True):
+    """The mail server: who may sign in, and whether that and encryption are demanded."""
+
+    user: Word = "eastmere"
+    password: Word = "practice"
+    need_auth: bool = False
+    need_tls: bool = False

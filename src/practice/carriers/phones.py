@@ -21,7 +21,7 @@ TROUBLES: dict[PhoneTrouble, tuple[str, str]] = {
     "filtered": ("Taken for spam", "30007, 4000"),
     "failing": ("Fails for no known reason", "30008, 9999"),
     "slow": ("Receipts come late", "by the seconds below"),
-    "lost": ("Receipts are lost", "it is delivered, and nobody says so"),
+    "lost": ("Receipts are lost", "nobody says that it arrived"),
     "duplicate": ("Receipts come three times", ""),
     "disorder": ("Receipts come in the wrong order", ""),
     "forged": ("Forged receipts as well", "somebody else says it failed"),

@@ -26,6 +26,7 @@ ABOUT = {
     "microsoft": "the Microsoft-like sign-in",
     "twilio": "the Twilio-like carrier",
     "azure": "the Azure-like carrier",
+    "mail": "the mail server",
     "capability": "the CapabilityStatement alone",
     "smart": "smart-configuration alone",
 }

@@ -10,13 +10,24 @@ from aiohttp import web
 from practice import setup
 from practice.hospital import Hospital, hospital
 from practice.model import Book
-from practice.screens.fields import FORMS, Field
+from practice.screens.carrier_fields import CARRIER_FORMS
+from practice.screens.fields import FORMS as HOSPITAL_FORMS
+from practice.screens.fields import Field
 from practice.screens.pages import missing, page
 from practice.screens.views import rows
 from practice.times import from_local, instant, local
 
-SINGLE = {"settings": "settings", "manners": "settings", "interface": "interface"}  # forms over one thing that is no list
-KEYS = {"apps": "client_id", "launches": "key", "sign_in_apps": "client_id", "people_accounts": "oid"}
+FORMS = HOSPITAL_FORMS | CARRIER_FORMS
+SINGLE = {"settings": "settings", "manners": "settings", "interface": "interface", "mail": "mail"}  # forms over one thing that is no list
+KEYS = {
+    "apps": "client_id",
+    "launches": "key",
+    "sign_in_apps": "client_id",
+    "people_accounts": "oid",
+    "twilio_accounts": "sid",
+    "azure_resources": "name",
+    "numbers": "number",
+}
 
 
 def _entry(book: Book, name: str, key: str) -> Any:
@@ -128,7 +139,7 @@ def _list_of(name: str) -> str:
     """The page that a form was opened from."""
     if name in {"manners", "interface"}:
         return {"manners": "/desk/trouble", "interface": "/interface"}[name]
-    return "/desk/setup" if name in {"apps", "launches", "settings", "sign_in_apps", "people_accounts"} else "/desk/people"
+    return "/desk/setup" if name in {"apps", "launches", "settings", "sign_in_apps", "people_accounts", *CARRIER_FORMS} else "/desk/people"
 
 
 def _change(name: str, key: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +167,10 @@ async def configuration(request: web.Request) -> web.StreamResponse:
         ("JWKS", house.at.jwks),
         ("Status call", house.at.status),
         ("Microsoft-like sign-in", f"{house.at.microsoft}/organizations"),
+        ("Twilio-like carrier", house.at.twilio),
+        ("Azure-like carrier", house.at.azure),
+        ("Mail, STARTTLS", house.at.smtp),
+        ("Mail, TLS", house.at.smtps),
     ]
     return page(request, "setup.html", book=house.book, addresses=addresses, done=request.query.get("done", ""))
 

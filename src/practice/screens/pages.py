@@ -32,6 +32,7 @@ def _plain(value: Any) -> str:
 
 
 _env.filters["plain"] = _plain
+filters = _env.filters  # screens add their own
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:

@@ -10,16 +10,24 @@ from aiohttp import web
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from practice.carriers.seed import LOCAL, TOLL_FREE
 from practice.live import PROVIDER
 from practice.server import Running, start
 from support.chromium import EXECUTABLE
+from support.practice_carriers import call, twilio
 
 pytestmark = pytest.mark.journey
+AMY = "+16085550142"
+_MAIL = (
+    b"Subject: Your visit\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n"
+    b"DTSTART:20261122T153000Z\r\nSUMMARY:Video visit\r\nURL:http://127.0.0.1:9/v/abc\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
 SIGN_IN = "client_id=web&redirect_uri=http://127.0.0.1:9/back&response_type=code&scope=openid"
 PAGES = ["/", "/ehr/19", "/ehr/19/visit/{csn}", "/portal", "/portal/{patient}", "/desk", "/desk/trouble", "/desk/setup", "/desk/people"]
 PAGES += ["/desk/edit/appointments/new", "/desk/edit/settings/all", "/nothing-of-the-kind/../portal/nobody"]
 PAGES += ["/desk/edit/manners/all", "/desk/edit/sign_in_apps/new", "/records", "/records/provider", "/records/app/new", "/records/nothing"]
 PAGES += ["/interface", "/desk/edit/interface/all"]
+PAGES += ["/handset", "/handset/16085550142", "/handset/12065550199", "/mailbox", "/mailbox/1", "/desk/edit/azure_resources/eastmere-texts"]
 PAGES += ["/microsoft/organizations/oauth2/v2.0/authorize?" + SIGN_IN, "/microsoft/nowhere/oauth2/v2.0/authorize?" + SIGN_IN]
 
 
@@ -42,6 +50,8 @@ async def hospital() -> AsyncIterator[Running]:
     running = await start(environment="test", other_url="http://localhost:9/")
     running.setup(sign_in_apps=[{"client_id": "web", "redirect_uris": ["http://127.0.0.1:9/back"], "pkce": False}])
     running.setup(launches=[{"key": "provider", "url": url}, {"key": "patient", "url": url}])
+    running.text(AMY, TOLL_FREE, "STOP")
+    running.hospital.mailbox.put("visits@alder.example", ["amy.shaw@example.org"], _MAIL, user="", secure=True)
     yield running
     await running.stop()
     await runner.cleanup()
@@ -100,6 +110,25 @@ async def test_the_patients_button_opens_a_tab_of_its_own(hospital: Running, bro
     tab = await opening.value
     await expect(tab.locator("h1")).not_to_be_empty()
     assert tab.url.startswith("http://127.0.0.1:")
+
+
+async def test_a_text_shows_in_the_moment_it_comes_its_link_opens_and_stop_is_one_tap(hospital: Running, browser: Browser) -> None:
+    context = await browser.new_context(viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    await page.goto(f"{hospital.url}/handset")
+    await page.get_by_role("link", name="Amy Shaw").click()
+    await page.wait_for_load_state("load")
+    link = hospital.url + "/portal/Z4575"
+    await call(twilio(hospital).messages.create, to=AMY, from_=LOCAL, body=f"Your visit: {link}.")
+    bubble = page.get_by_role("log").get_by_role("link", name=link)
+    await expect(bubble).to_be_in_viewport()
+    async with context.expect_page() as opening:
+        await bubble.click()
+    await expect((await opening.value).locator("h1")).to_contain_text("Amy")
+    await page.reload()
+    await page.get_by_role("button", name="STOP", exact=True).click()
+    await expect(page.get_by_role("log")).to_contain_text("You have been unsubscribed")
+    assert (LOCAL, AMY) in hospital.hospital.exchange.journal.opted_out
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
