@@ -58,16 +58,16 @@ def codec_named(declared: str) -> str:
     return f"iso8859_{match.group(1)}" if match and int(match.group(1)) in _PARTS_OF_8859 else ""
 
 
-def decode(data: bytes, declared: str) -> str:
-    """The text of a whole message of single or variable bytes.
+def codec_of(declared: str) -> str:
+    """The codec of MSH-18.
 
     Raises:
-        BadInput: `hl7-charset`, when MSH-18 names what we do not know, or the bytes are none of it.
+        BadInput: `hl7-charset`, for a character set that is not known here.
     """
-    codec = codec_named(declared)
+    codec = codec_named(declared) if declared else "utf-8"
     if not codec:
         raise BadInput("hl7-charset", "MSH-18 names a character set that is not known here.", phase=PHASE)
-    return strictly(data, codec)
+    return codec
 
 
 def strictly(data: bytes, codec: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from vestibule.errors import BadInput
-from vestibule.protocols.hl7v2.charset import PHASE, codec_named, decode, marked, strictly
+from vestibule.protocols.hl7v2.charset import PHASE, codec_of, marked, strictly
 
 NULL = '""'  # a value that is to be deleted (2.5.3)
 _USUAL = "^~\\&"
@@ -20,6 +20,8 @@ _MSH_18 = 18
 _HEADER_BYTES = re.compile(rb"(?:\A[\s\x00\x0b]*|\A\xef\xbb\xbf|[\r\n])MSH")
 _HEADER_TEXT = re.compile(r"(?:\A[\s\x00\ufeff]*|[\r\n])MSH")
 _PATH = re.compile(r"([A-Z][A-Z0-9]{2})-(\d+)(?:\((\d+)\))?(?:\.(\d+))?(?:\.(\d+))?\Z")
+_USUAL_HEAD = b"MSH|^~\\&|"
+_NOT_PLAIN = bytes(sorted({*range(0x20), 0x7F, *b'\\&"'} - {0x0A, 0x0D}))
 _CONTROLS = dict.fromkeys([*range(0x20), 0x7F], " ")
 
 
@@ -91,6 +93,9 @@ def _shown(name: str, codec: str) -> str:
     return " " if name in {".br", ".ce"} or name.startswith((".sp", ".sk", ".in", ".ti")) else ""
 
 
+_USUAL_SIGNS = delimiters("|", _USUAL)
+
+
 class Segment:
     """One segment; fields are numbered as the standard numbers them, from 1."""
 
@@ -132,12 +137,23 @@ class Segment:
     def part(self, value: str, component: int = 1, subcomponent: int = 1) -> str:
         """A part of one repetition, as `get` gives it."""
         signs = self._signs
-        value = _nth(_nth(value, signs.component, component), signs.subcomponent, subcomponent)
-        return "" if value == NULL else clean(signs.unescape(value, self._codec)).strip()
+        return leaf(_nth(_nth(value, signs.component, component), signs.subcomponent, subcomponent), signs, self._codec)
 
     def is_null(self, number: int) -> bool:
         """The field says that the value known so far is to be deleted (2.5.3)."""
         return self.field(number) == NULL
+
+
+def plain_parts(value: str) -> list[str]:
+    """Components of a field's first repetition, separated by the usual signs, where nothing is escaped; at least one."""
+    return value.split("~", 1)[0].split("^") if "~" in value else value.split("^")
+
+
+def leaf(value: str, signs: Delimiters, codec: str) -> str:
+    """A component as plain text: its first subcomponent, escapes replaced, one line."""
+    if signs.subcomponent and signs.subcomponent in value:
+        value = value.split(signs.subcomponent, 1)[0]
+    return "" if value == NULL else clean(signs.unescape(value, codec)).strip()
 
 
 def _nth(value: str, sign: str, number: int) -> str:
@@ -154,15 +170,17 @@ class Message:
         lines: its segments as text, the first is MSH; lines that are no segments stand among them.
         signs: its delimiters.
         codec: Python's name of its character set.
+        plain: behind MSH-2 it is known to hold no escape, no subcomponent, no `""` and no control character.
     """
 
-    __slots__ = ("codec", "lines", "signs")
+    __slots__ = ("codec", "lines", "plain", "signs")
 
-    def __init__(self, lines: list[str], signs: Delimiters, codec: str) -> None:
+    def __init__(self, lines: list[str], signs: Delimiters, codec: str, plain: bool = False) -> None:  # noqa: FBT001, FBT002 made for every message
         """Take a text that `parse` has cut into lines."""
         self.lines = lines
         self.signs = signs
         self.codec = codec
+        self.plain = plain
 
     def __repr__(self) -> str:
         return f"<Message of {len(self.lines)} segments>"
@@ -170,6 +188,20 @@ class Message:
     def segments(self, name: str) -> Iterator[Segment]:
         """Every segment of a name, in order."""
         return (Segment(line, self.signs, self.codec) for line in self.lines if line[:3] == name and line[3:4] in {"", self.signs.field})
+
+    def parts(self, value: str) -> list[str]:
+        """Components of a field's first repetition as plain text; at least one."""
+        if self.is_plain(value):
+            return [part.strip() for part in plain_parts(value)]
+        signs = self.signs
+        if signs.repetition and signs.repetition in value:
+            value = value.split(signs.repetition, 1)[0]
+        parts = value.split(signs.component) if signs.component else [value]
+        return [leaf(part, signs, self.codec) if part else "" for part in parts]
+
+    def is_plain(self, value: str) -> bool:
+        """The usual signs alone take this field apart: see `plain`."""
+        return self.signs is _USUAL_SIGNS and "\\" not in value and "&" not in value and '"' not in value and value.isprintable()
 
     def first(self, name: str) -> Segment | None:
         """The first segment of a name."""
@@ -198,16 +230,16 @@ def parse(data: bytes) -> Message:
         BadInput: `hl7-no-header` for what has no MSH, `hl7-delimiters`, `hl7-charset`.
     """
     if data[:3] == b"MSH":
-        declared = declared_charset(data)
-        return _cut(decode(data, declared), codec_named(declared))
+        codec = codec_of(declared_charset(data))
+        return _cut(strictly(data, codec), codec, _is_plain(data))
     codec, skip = marked(data)
     if codec.startswith(("utf-16", "utf-32")):
         return _cut(_from_header(strictly(data[skip:], codec)), codec)
     start = header_at(data)
     if start < 0:
         raise no_header()
-    declared = declared_charset(data[start:])
-    return _cut(decode(data[start:], declared), codec_named(declared))
+    codec = codec_of(declared_charset(data[start:]))
+    return _cut(strictly(data[start:], codec), codec)
 
 
 def header_at(data: bytes) -> int:
@@ -220,8 +252,11 @@ def declared_charset(data: bytes) -> str:
     """MSH-18 of what begins with MSH, its first repetition: that is the message's own (2.13.9.18)."""
     end = data.find(b"\r")
     line_end = data.find(b"\n", 0, end if end >= 0 else len(data))
-    fields = data[: line_end if line_end >= 0 else end if end >= 0 else len(data)].split(data[3:4] or b"|", _MSH_18)
-    return fields[_MSH_18 - 1].split(b"~", 1)[0].decode("ascii", "replace") if len(fields) >= _MSH_18 else ""
+    end = line_end if line_end >= 0 else end if end >= 0 else len(data)
+    sign = data[3:4] or b"|"
+    if data.count(sign, 0, end) < _MSH_18 - 1:
+        return ""
+    return data[:end].split(sign, _MSH_18)[_MSH_18 - 1].split(b"~", 1)[0].decode("ascii", "replace")
 
 
 def no_header() -> BadInput:
@@ -236,11 +271,18 @@ def _from_header(text: str) -> str:
     return text[match.end() - 3 :]
 
 
-def _cut(text: str, codec: str) -> Message:
+def _is_plain(data: bytes) -> bool:
+    """See Message.plain: true only where the bytes prove it. MSH-2 itself holds two of the signs that tell otherwise."""
+    return data.startswith(_USUAL_HEAD) and len(data.translate(None, _NOT_PLAIN)) == len(data) - 2
+
+
+def _cut(text: str, codec: str, plain: bool = False) -> Message:  # noqa: FBT001, FBT002 as of Message
     """Lines of a text that begins with MSH."""
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     lines = text.split("\r")
+    if plain:
+        return Message(lines, _USUAL_SIGNS, codec, True)
     field = text[3:4]
     if not field:
         raise no_header()

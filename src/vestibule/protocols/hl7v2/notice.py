@@ -10,7 +10,7 @@ import msgspec
 _PRIVATE = frozenset({"family", "given", "number", "email", "telecoms"})
 
 
-class _Plain(msgspec.Struct, frozen=True):
+class _Plain(msgspec.Struct, frozen=True, gc=False):
     """A frozen struct of msgspec, which is made ten times as fast as a dataclass; what is about a person does not show in a log."""
 
     def __repr__(self) -> str:
@@ -28,7 +28,7 @@ class Status(StrEnum):
     ENTERED_IN_ERROR = "entered-in-error"
 
 
-class Stamp(_Plain, frozen=True):
+class Stamp(_Plain, frozen=True, gc=False):
     """A time as written (HL7 v2 TS and DTM): perhaps without a zone, which the department's then decides.
 
     Attributes:
@@ -42,7 +42,7 @@ class Stamp(_Plain, frozen=True):
     precision: int = 14
 
 
-class Coded(_Plain, frozen=True):
+class Coded(_Plain, frozen=True, gc=False):
     """A code with its text and its system (CE, CWE): `399^VIDEO ROOM^L`."""
 
     code: str = ""
@@ -50,7 +50,7 @@ class Coded(_Plain, frozen=True):
     system: str = ""
 
 
-class Named(_Plain, frozen=True):
+class Named(_Plain, frozen=True, gc=False):
     """An identifier with the authority that gave it (EI, CX, XCN): `20417^^^ALDER`."""
 
     id: str = ""
@@ -58,7 +58,7 @@ class Named(_Plain, frozen=True):
     type: str = ""
 
 
-class Resource(_Plain, frozen=True):
+class Resource(_Plain, frozen=True, gc=False):
     """What is booked: a service (AIS), a thing or room (AIG), a place (AIL), or a person (AIP).
 
     Attributes:
@@ -74,7 +74,7 @@ class Resource(_Plain, frozen=True):
     given: str = ""
 
 
-class Telecom(_Plain, frozen=True):
+class Telecom(_Plain, frozen=True, gc=False):
     """One way to reach the patient (XTN), as written.
 
     Attributes:
@@ -92,7 +92,7 @@ class Telecom(_Plain, frozen=True):
     home: bool = True
 
 
-class Notice(_Plain, frozen=True):
+class Notice(_Plain, frozen=True, gc=False):
     """What one SIU message says of one appointment.
 
     Attributes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from vestibule.errors import BadInput
 from vestibule.protocols.hl7v2.charset import PHASE
-from vestibule.protocols.hl7v2.message import NULL, Message, clean
+from vestibule.protocols.hl7v2.message import NULL, Message, plain_parts
 from vestibule.protocols.hl7v2.notice import Coded, Named, Notice, Resource, Stamp, Status, Telecom
 from vestibule.protocols.hl7v2.stamps import read_stamp, resolve
 from vestibule.protocols.hl7v2.telecoms import read_telecom
@@ -20,9 +21,19 @@ STATUS_OF_EVENT = {
     "S17": Status.ENTERED_IN_ERROR,
     "S26": Status.NO_SHOW,
 }
-_ONCE = frozenset({"SCH", "TQ1", "EVN", "PV1"})
-_ALONE = frozenset({"MSH", "PID"})
+_STATUS_OF_FILLER = {
+    "pending": Status.PENDING,
+    "waitlist": Status.PENDING,
+    "cancelled": Status.CANCELLED,
+    "dc": Status.CANCELLED,
+    "deleted": Status.ENTERED_IN_ERROR,
+    "noshow": Status.NO_SHOW,
+}
 _BOOKED = {"AIS": 4, "AIG": 8, "AIL": 6, "AIP": 6}  # where a resource says when it begins; its duration stands three fields on
+# The last field of each that is looked at; none for those that may come often.
+_LAST = {"MSH": 1, "SCH": 25, "TQ1": 8, "EVN": 2, "PID": 40, "PV1": 19, "RGS": 0, **dict.fromkeys(_BOOKED, 0)}
+_NOTHING = [""] * 41  # so that it is there
+_USUAL_EVENTS = {f"SIU^{event}{more}": event for event in STATUS_OF_EVENT for more in ("", "^SIU_S12", f"^SIU_{event}")}
 _SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("", "min", "mins", "minute", "minutes", "m", "mn"), 60),
@@ -59,146 +70,149 @@ def interval(notice: Notice, zone: str) -> tuple[datetime | None, datetime | Non
 
 
 class _Reader:
-    """One message on its way to a notice: one look at each line, and a split of those that count."""
+    """One message on its way to a notice: one look at each line, and a split of those that count.
+
+    Most fields hold no escapes, subcomponents, deletions or control characters, and most messages no such fields at all (`Message.plain`):
+    what a split by the usual signs gives is what they say, and codes that return in message after message are made once.
+    """
+
+    __slots__ = ("_booked", "_coded", "_first", "_groups", "_message", "_once", "_parts", "_resource")
 
     def __init__(self, message: Message) -> None:
-        signs = message.signs
-        self._lines, self._codec = message.lines, message.codec
-        self._unescape = signs.unescape
-        self._field = signs.field
-        # A sign that is not in use is stood for by one that no line can hold.
-        self._component, self._repetition = signs.component or "\r", signs.repetition or "\r"
-        self._sub, self._escape = signs.subcomponent or "\r", signs.escape or "\r"
+        self._message = message
         self._once: dict[str, list[str]] = {}
-        self._booked: list[list[str]] = []
+        self._booked: list[str] = []
         self._groups: list[Coded] = []
+        self._parts: Callable[[str], list[str]] = plain_parts
+        self._first: Callable[[str], str] = _plain_first
+        self._coded: Callable[[str], Coded] = _known_code
+        self._resource: Callable[[str, str, str], Resource] = _known_resource
+        if not message.plain:
+            self._parts = message.parts
+            self._first = lambda value: message.parts(value)[0]
+            self._coded = lambda value: _known_code(value) if message.is_plain(value) else _code(message.parts(value))
+            self._resource = self._odd_resource
+
+    def _odd_resource(self, segment: str, one: str, kind: str) -> Resource:
+        if self._message.is_plain(one) and self._message.is_plain(kind):
+            return _known_resource(segment, one, kind)
+        return _booked(segment, self._parts(one), self._parts(kind))
 
     def notice(self) -> Notice:
         """Everything."""
-        event, head = self._event()
+        head = self._message.lines[0].split(self._message.signs.field, 12)
+        head += _NOTHING[: 12 - len(head)] if len(head) < 12 else []  # noqa: PLR2004 MSH-12 stands last
+        event = _USUAL_EVENTS.get(head[8]) or self._event(head[8])
         self._look()
-        sch, pid, pv1 = self._once.get("SCH"), self._once.get("PID", []), self._once.get("PV1", [])
+        once, parts, first, coded = self._once, self._parts, self._first, self._coded
+        sch, pid, pv1 = once.get("SCH"), once.get("PID", _NOTHING), once.get("PV1", _NOTHING)
         if sch is None:
             raise BadInput("hl7-no-appointment", "The message has no SCH segment, so it is about no appointment.", phase=PHASE)
         starts, ends = self._when(sch)
-        resources = tuple(self._resource(fields) for fields in self._booked)
-        place = self._parts(_at(pv1, 3))
-        name = self._parts(_at(pid, 5))
+        resources = self._resources()
+        name = parts(pid[5])
+        services = [one for one in resources if one.segment == "AIS"]
         return Notice(
-            event=event,
-            status=STATUS_OF_EVENT[event],
-            control_id=self._leaf(_at(head, 9)),
-            sender=self._first(_at(head, 2)),
-            facility=self._first(_at(head, 3)),
-            version=self._first(_at(head, 11)),
-            sent_at=self._lenient(_at(head, 6)),
-            happened_at=self._lenient(_at(self._once.get("EVN", []), 2)),
-            placer=self._entity(sch[1]) if len(sch) > 1 else _NO_NAME,
-            filler=self._entity(_at(sch, 2)),
-            visit_number=self._identifier(_at(pv1, 19)),
-            starts=starts,
-            ends=ends,
-            minutes=self._minutes(sch),
-            appointment_reason=self._coded(_at(sch, 7)),
-            appointment_type=self._coded(_at(sch, 8)),
-            visit_type=next((one.id for one in resources if one.segment == "AIS"), _NO_CODE),
-            department=Coded(place[0], "", _at(place, 3)) if place else _NO_CODE,
-            patient_class=self._first(_at(pv1, 2)),
-            groups=tuple(self._groups),
-            resources=resources,
-            telecoms=self._telecoms(pid),
-            language=self._coded(_at(pid, 15)),
-            family=_at(name, 0),
-            given=_at(name, 1),
-            deleted=tuple(f"PID-{n}" for n in (5, 13, 14, 15, 40) if _at(pid, n) == NULL) if NULL in pid else (),
+            event,
+            self._status(event, sch[25]),
+            first(head[9]),
+            first(head[2]),
+            first(head[3]),
+            first(head[11]),
+            self._lenient(head[6]),
+            self._lenient(once["EVN"][2]) if "EVN" in once else None,
+            _entity(parts(sch[1])) if sch[1] else _NO_NAME,
+            _entity(parts(sch[2])) if sch[2] else _NO_NAME,
+            _identifier(parts(pv1[19])) if pv1[19] else _NO_NAME,
+            starts,
+            ends,
+            self._lasting(sch),
+            coded(sch[8]) if sch[8] else _NO_CODE,
+            _code(parts(sch[7])) if sch[7] else _NO_CODE,  # perhaps a free text about somebody: not kept for the next message
+            services[0].id if services else _NO_CODE,
+            _place(parts(pv1[3])) if pv1[3] else _NO_CODE,
+            first(pv1[2]),
+            tuple(self._groups),
+            resources,
+            self._telecoms(pid),
+            coded(pid[15]) if pid[15] else _NO_CODE,
+            name[0].strip(),
+            name[1].strip() if len(name) > 1 else "",
+            () if self._message.plain else tuple(f"PID-{n}" for n in (5, 13, 14, 15, 40) if pid[n] == NULL),
         )
 
-    def _event(self) -> tuple[str, list[str]]:
-        """The trigger event, and MSH; MSH-1 is the sign between fields, so MSH-n stands at n - 1."""
-        head = self._lines[0].split(self._field, 12)
-        kind = self._parts(_at(head, 8))
-        if _at(kind, 0) != "SIU":
+    def _event(self, value: str) -> str:
+        """The trigger event."""
+        kind = [part.strip() for part in self._parts(value)] + _NOTHING
+        if kind[0] != "SIU":
             raise BadInput("hl7-type", "The message is no scheduling message (MSH-9 is not SIU).", phase=PHASE)
-        event = _at(kind, 1) or _at(kind, 2)[4:]
+        event = kind[1] or kind[2][4:]
         if event not in STATUS_OF_EVENT:
             raise BadInput("hl7-event", "The message's event is none that says something of an appointment (S12 to S24, S26).", phase=PHASE)
-        return event, head
+        return event
+
+    def _status(self, event: str, filler: str) -> Status:
+        """What the event says; where that leaves the appointment standing, what SCH-25 (table 0278) says of it."""
+        status = STATUS_OF_EVENT[event]
+        if status is not Status.BOOKED or not filler:
+            return status
+        return _STATUS_OF_FILLER.get(self._first(filler).lower(), status)
 
     def _look(self) -> None:
-        """Split the segments that count."""
-        once, sign = self._once, self._field
-        for line in self._lines:
+        """Find the segments that count, and split those that come once."""
+        once, sign = self._once, self._message.signs.field
+        for line in self._message.lines[1:]:
             name = line[:3]
-            if name in _ONCE:
-                if name not in once:
-                    once[name] = line.split(sign)
-            elif name in _BOOKED:
-                self._booked.append(line.split(sign))
-            elif name == "RGS":
-                group = self._coded(_at(line.split(sign), 3))
-                if group is not _NO_CODE:
-                    self._groups.append(group)
-            elif name in _ALONE:
-                if name in once:
-                    raise BadInput(
-                        "hl7-several", "The message holds several messages, or several patients. Each needs one of its own.", phase=PHASE
-                    )
-                once[name] = line.split(sign)
+            last = _LAST.get(name)
+            if last is None:
+                continue
+            if last:
+                self._split_once(name, line.split(sign), last)
+            elif name != "RGS":
+                self._booked.append(line)
+            else:
+                group = line.split(sign, 4)
+                if len(group) > 3 and group[3]:  # noqa: PLR2004 RGS-3
+                    self._groups.append(self._coded(group[3]))
+        if "MSH" in once:
+            raise _several()
 
-    def _leaf(self, value: str) -> str:
-        """A value without parts, as plain text."""
-        if self._sub in value:
-            value = value.split(self._sub, 1)[0]
-        if value == NULL:
-            return ""
-        if self._escape in value:
-            value = self._unescape(value, self._codec)
-        if not value.isprintable():
-            value = clean(value)
-        return value.strip()
+    def _split_once(self, name: str, fields: list[str], last: int) -> None:
+        """Of a segment that comes once, the first counts; a second patient is no repetition."""
+        if name in self._once:
+            if name == "PID":
+                raise _several()
+            return
+        if len(fields) <= last:
+            fields += _NOTHING
+        self._once[name] = fields
 
-    def _parts(self, value: str) -> list[str]:
-        """Components of a field's first repetition; none for an empty field."""
-        if not value:
-            return []
-        if self._repetition in value:
-            value = value.split(self._repetition, 1)[0]
-        leaf = self._leaf
-        return [leaf(part) if part else "" for part in value.split(self._component)]
+    def _resources(self) -> tuple[Resource, ...]:
+        sign = self._message.signs.field
+        found = []
+        for line in self._booked:
+            fields = line.split(sign, 5)
+            if len(fields) < 5:  # noqa: PLR2004 its kind stands fifth
+                fields += _NOTHING
+            found.append(self._resource(fields[0], fields[3], fields[4]))
+        return tuple(found)
 
-    def _first(self, value: str) -> str:
-        return self._parts(value)[0] if value else ""
-
-    def _coded(self, value: str) -> Coded:
-        """CE, CWE: the sender's own code, else the alternate one."""
-        parts = self._parts(value)
-        if not any(parts):
-            return _NO_CODE
-        if not (parts[0] or _at(parts, 1)):
-            parts = parts[3:]
-        return Coded(_at(parts, 0), _at(parts, 1), _at(parts, 2))
-
-    def _entity(self, value: str) -> Named:
-        """EI: id, namespace or universal id, type of that."""
-        parts = self._parts(value)
-        return Named(parts[0], _at(parts, 1) or _at(parts, 2), _at(parts, 3)) if parts else _NO_NAME
-
-    def _identifier(self, value: str) -> Named:
-        """CX: id, ..., assigning authority, type."""
-        parts = self._parts(value)
-        return Named(parts[0], _at(parts, 3), _at(parts, 4)) if parts else _NO_NAME
+    def _of_resources(self, behind: int) -> Iterator[tuple[str, str]]:
+        """Two fields of each resource: so many behind the one in which it says when it begins."""
+        for line in self._booked:
+            number = _BOOKED[line[:3]] + behind
+            fields = line.split(self._message.signs.field) + _NOTHING
+            yield fields[number], fields[number + 1]
 
     def _when(self, sch: list[str]) -> tuple[Stamp | None, Stamp | None]:
         """Start and end from one place: TQ1, else SCH-11 (TQ, until 2.4), else the resource that begins first."""
-        timing = self._once.get("TQ1", [])
-        start = self._first(_at(timing, 7))
-        if start:
-            return read_stamp(start), read_stamp(self._first(_at(timing, 8)))
-        parts = self._parts(_at(sch, 11))
-        start = _at(parts, 3)
-        if start:
-            return read_stamp(start), read_stamp(_at(parts, 4))
-        begins = [read_stamp(self._first(_at(fields, _BOOKED[fields[0]]))) for fields in self._booked]
+        timing = self._once.get("TQ1")
+        if timing and (start := self._first(timing[7])):
+            return read_stamp(start), read_stamp(self._first(timing[8]))
+        parts = self._parts(sch[11])
+        if len(parts) > 3 and parts[3]:  # noqa: PLR2004 TQ-4 begins, TQ-5 ends
+            return read_stamp(parts[3]), read_stamp(parts[4]) if len(parts) > 4 else None  # noqa: PLR2004
+        begins = [read_stamp(self._first(begin)) for begin, _ in self._of_resources(0)]
         return min((one for one in begins if one is not None), key=_sooner, default=None), None
 
     def _lenient(self, value: str) -> Stamp | None:
@@ -208,47 +222,90 @@ class _Reader:
         except BadInput:
             return None
 
-    def _minutes(self, sch: list[str]) -> int | None:
+    def _lasting(self, sch: list[str]) -> int | None:
         """How long: SCH-9 in SCH-10, SCH-11.3 (`M20`), TQ1-6 (CQ), or the first resource that says."""
-        said = _minutes(self._first(_at(sch, 9)), self._parts(_at(sch, 10)))
-        if said is not None:
-            return said
-        timing = _at(self._parts(_at(sch, 11)), 2)
-        quantity = self._parts(_at(self._once.get("TQ1", []), 6))
-        said = _minutes(timing[1:], [timing[:1]]) or _minutes(_at(quantity, 0), quantity[1:])
-        if said is not None:
-            return said
-        lasts = ((fields, _BOOKED[fields[0]] + 3) for fields in self._booked)
-        found = (_minutes(self._first(_at(fields, n)), self._parts(_at(fields, n + 1))) for fields, n in lasts)
-        return next((one for one in found if one), None)
-
-    def _resource(self, fields: list[str]) -> Resource:
-        """AIS-3 (CE), AIG-3 (CE), AIL-3 (PL), AIP-3 (XCN)."""
-        segment = fields[0]
-        kind = self._coded(_at(fields, 4)) if segment != "AIS" else _NO_CODE
-        if segment in {"AIS", "AIG"}:
-            return Resource(segment, self._coded(_at(fields, 3)), kind)
-        parts = self._parts(_at(fields, 3))
-        if segment == "AIL":
-            return Resource(segment, Coded(_at(parts, 0), _at(parts, 1), _at(parts, 3)), kind)
-        family, given = _at(parts, 1), _at(parts, 2)
-        return Resource(segment, Coded(_at(parts, 0), f"{given} {family}".strip(), _at(parts, 8)), kind, family, given)
+        parts = self._parts
+        said = _minutes(self._first(sch[9]), *parts(sch[10])[:2]) if sch[9] else None
+        if said is None and len(timing := parts(sch[11])) > 2:  # noqa: PLR2004 TQ-3, e.g. M20
+            said = _minutes(timing[2][1:], timing[2][:1] or "?")
+        if said is None and "TQ1" in self._once:
+            said = _minutes(*parts(self._once["TQ1"][6])[:3])
+        if said is None:
+            lasts = (_minutes(self._first(amount), *parts(unit)[:2]) for amount, unit in self._of_resources(3))
+            said = next((one for one in lasts if one), None)
+        return said
 
     def _telecoms(self, pid: list[str]) -> tuple[Telecom, ...]:
         """Every repetition of PID-13 (home), PID-14 (business) and PID-40, which stands for both since 2.8."""
-        found = []
-        for number in (13, 14, 40):
-            value = _at(pid, number)
-            for one in value.split(self._repetition) if value and value != NULL else ():
-                parts = self._parts(one)
-                telecom = read_telecom(parts, home=number != 14 and _at(parts, 1) != "WPN") if parts else None  # noqa: PLR2004 PID-14
-                if telecom is not None:
-                    found.append(telecom)
-        return tuple(found)
+        return (*self._numbers(pid[13], home=True), *self._numbers(pid[14], home=False), *self._numbers(pid[40], home=True))
+
+    def _numbers(self, value: str, *, home: bool) -> list[Telecom]:
+        if not value or value == NULL:
+            return []
+        repetition = self._message.signs.repetition
+        found = [read_telecom(self._parts(one), home=home) for one in (value.split(repetition) if repetition else (value,))]
+        return [one for one in found if one is not None]
 
 
-def _at(parts: Sequence[str], number: int) -> str:
-    return parts[number] if number < len(parts) else ""
+@lru_cache(maxsize=4096)
+def _known_code(value: str) -> Coded:
+    """Codes of services, departments and groups return in message after message."""
+    return _code(plain_parts(value))
+
+
+@lru_cache(maxsize=4096)
+def _known_resource(segment: str, one: str, kind: str) -> Resource:
+    """So do resources."""
+    return _booked(segment, plain_parts(one), plain_parts(kind))
+
+
+def _plain_first(value: str) -> str:
+    return plain_parts(value)[0].strip() if "^" in value or "~" in value else value.strip()
+
+
+def _code(parts: list[str]) -> Coded:
+    """CE, CWE: the sender's own code, else the alternate one."""
+    if not (parts[0] or (len(parts) > 1 and parts[1])):
+        parts = parts[3:6]
+        if not any(parts):
+            return _NO_CODE
+    size = len(parts)
+    return Coded(parts[0].strip(), parts[1].strip() if size > 1 else "", parts[2].strip() if size > 2 else "")  # noqa: PLR2004
+
+
+def _entity(parts: list[str]) -> Named:
+    """EI: id, namespace or universal id, type of that."""
+    size = len(parts)
+    if size == 1:
+        return Named(parts[0].strip()) if parts[0] else _NO_NAME
+    return Named(parts[0].strip(), (parts[1] or (parts[2] if size > 2 else "")).strip(), parts[3].strip() if size > 3 else "")  # noqa: PLR2004
+
+
+def _identifier(parts: list[str]) -> Named:
+    """CX: id, ..., assigning authority, type."""
+    size = len(parts)
+    return Named(parts[0].strip(), parts[3].strip() if size > 3 else "", parts[4].strip() if size > 4 else "")  # noqa: PLR2004
+
+
+def _place(parts: list[str]) -> Coded:
+    """PL: point of care as code, facility as system."""
+    return Coded(parts[0].strip(), "", parts[3].strip() if len(parts) > 3 else "")  # noqa: PLR2004
+
+
+def _several() -> BadInput:
+    return BadInput("hl7-several", "The message holds several messages, or several patients; each needs its own.", phase=PHASE)
+
+
+def _booked(segment: str, parts: list[str], kind: list[str]) -> Resource:
+    """AIS-3 (CE), AIG-3 (CE), AIL-3 (PL), AIP-3 (XCN), and what kind it is."""
+    if segment == "AIS":
+        return Resource(segment, _code(parts))
+    if segment == "AIG":
+        return Resource(segment, _code(parts), _code(kind))
+    part = [one.strip() for one in parts] + _NOTHING
+    if segment == "AIL":
+        return Resource(segment, Coded(part[0], part[1], part[3]), _code(kind))
+    return Resource(segment, Coded(part[0], f"{part[2]} {part[1]}".strip(), part[8]), _code(kind), part[1], part[2])
 
 
 def _sooner(stamp: Stamp) -> datetime:
@@ -256,11 +313,12 @@ def _sooner(stamp: Stamp) -> datetime:
     return stamp.local - timedelta(minutes=stamp.offset_minutes or 0)
 
 
-def _minutes(amount: str, unit: Sequence[str]) -> int | None:
+@lru_cache(maxsize=1024)
+def _minutes(amount: str, *units: str) -> int | None:
     """Whole minutes, begun ones counted; None for no amount, or a unit that is not known."""
+    words = [unit.strip().lower() for unit in units if unit] or [""]
     try:
-        seconds = float(amount) * next((_SECONDS[word] for word in (one.lower() for one in unit or [""]) if word in _SECONDS), 0)
+        seconds = float(amount) * next((_SECONDS[word] for word in words if word in _SECONDS), 0)
     except ValueError:
         return None
-    minutes = ceil(seconds / 60) if 0 < seconds <= _MOST_MINUTES * 60 else 0
-    return minutes or None
+    return ceil(seconds / 60) if 0 < seconds <= _MOST_MINUTES * 60 else None

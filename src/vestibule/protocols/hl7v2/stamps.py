@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from vestibule.errors import BadInput
 from vestibule.protocols.hl7v2.notice import Stamp
 
 PHASE = "hl7.time"
-_ODD = re.compile(r"(\d{4,14})(\d{0,2})(?:\.(\d{1,9}))?([+-]\d{4})?\Z", re.ASCII)
-_PRECISIONS = {4: "0101T00", 6: "01T00", 8: "T00"}
+_ODD = re.compile(r"(\d{4,14})(\d{0,2})(?:\.(\d{1,9}))?\Z", re.ASCII)
+_DAYS = {4: "0101T00", 6: "01T00", 8: "T00"}  # what a time that is not that precise begins with
 _MOST_HOURS = 14
+_SIGNS = frozenset({"+", "-"})
+_USUAL = frozenset({12, 14, 16})
 
 
 def read_stamp(value: str) -> Stamp | None:
@@ -27,35 +30,40 @@ def read_stamp(value: str) -> Stamp | None:
     """
     if not value:
         return None
+    zone = None
+    if value[-5:-4] in _SIGNS:
+        value, zone = value[:-5], value[-5:]
     size = len(value)
-    if size in (12, 14) and value.isdigit() and value.isascii():
-        try:
-            return Stamp(datetime.fromisoformat(f"{value[:8]}T{value[8:]}"), None, size)
-        except ValueError:
-            raise _wrong() from None
-    return _read_odd(value)
+    if size not in _USUAL or not (value.isdigit() and value.isascii()):
+        return _read_odd(value, zone)
+    try:
+        local = datetime.fromisoformat(f"{value[:8]}T{value[8:14]}.{value[14:]}" if size > 14 else f"{value[:8]}T{value[8:]}")  # noqa: PLR2004
+    except ValueError:
+        raise _wrong() from None
+    return Stamp(local, None if zone is None else _offset(zone), min(size, 14))
 
 
-def _read_odd(value: str) -> Stamp:
+def _read_odd(value: str, zone: str | None) -> Stamp:
+    """Less, or more, than minutes and seconds."""
     match = _ODD.match(value.partition("^")[0].strip())
     if match is None:
         raise _wrong()
-    digits, hundredths, fraction, zone = match.groups()
-    if len(digits) % 2 or (hundredths and len(digits) != 14) or (fraction and len(digits) != 14):  # noqa: PLR2004 down to the second
+    digits, fraction = match.group(1), match.group(2) or match.group(3)
+    size = len(digits)
+    if size % 2 or (fraction and size != 14):  # noqa: PLR2004 down to the second
         raise _wrong()
-    day = digits[:8] + _PRECISIONS.get(len(digits), f"T{digits[8:]}")
     try:
-        local = datetime.fromisoformat(day)
+        local = datetime.fromisoformat(f"{digits[:8]}{_DAYS.get(size) or 'T' + digits[8:]}{'.' + fraction if fraction else ''}")
     except ValueError:
         raise _wrong() from None
-    micros = int(((fraction or hundredths) + "000000")[:6])
-    return Stamp(local.replace(microsecond=micros), _offset(zone), len(digits))
+    return Stamp(local, None if zone is None else _offset(zone), size)
 
 
-def _offset(zone: str | None) -> int | None:
+@lru_cache(maxsize=64)
+def _offset(zone: str) -> int:
     """Minutes from UTC."""
-    if not zone:
-        return None
+    if not zone[1:].isdecimal() or not zone.isascii():
+        raise _wrong()
     hours, minutes = int(zone[1:3]), int(zone[3:])
     if hours > _MOST_HOURS or minutes > 59:  # noqa: PLR2004 an hour has sixty
         raise _wrong()

@@ -19,37 +19,59 @@ def read_telecom(parts: Sequence[str], *, home: bool) -> Telecom | None:
     """One XTN as written.
 
     Args:
-        parts: its components as plain text.
-        home: see Telecom.home.
+        parts: its components as plain text, at least one.
+        home: it stood in a field for numbers at home; one that says it is of work is none.
 
     Returns:
         None where it holds no number and no address.
     """
-    get = [*parts, *[""] * (12 - len(parts))]
-    email = next((one.strip() for one in (get[3], get[0], get[11]) if "@" in one), "")
-    number = _number(get)
+    size = len(parts)
+    if size == 1:
+        number = digits(parts[0])
+        return Telecom(number, home=home) if number else None
+    email = _email(parts, size)
+    number = _number(parts, size)
     if not number and not email:
         return None
-    return Telecom(number=number, use=get[1].upper(), equipment=get[2].upper(), email=email, home=home)
+    use = parts[1].strip().upper()
+    return Telecom(number, use, parts[2].strip().upper() if size > 2 else "", email, home and use != "WPN")  # noqa: PLR2004 XTN.3
 
 
-def _number(get: Sequence[str]) -> str:
+def _email(parts: Sequence[str], size: int) -> str:
+    """XTN.4, else where an address was put that is not its place: XTN.1, XTN.12."""
+    for n in (3, 0, 11):
+        if n < size and "@" in parts[n]:
+            return parts[n].strip()
+    return ""
+
+
+def _number(parts: Sequence[str], size: int) -> str:
     """XTN.12 (2.7 and later), XTN.5 to 7 (2.3 and later), or XTN.1: the first that is a whole number, else the first that is anything."""
-    country = digits(get[4])
-    composed = digits(get[5]) + digits(get[6])
-    shapes = [
-        digits(get[11]),
-        f"+{country}{composed}" if country and get[5] and composed else composed,
-        "" if "@" in get[0] else digits(get[0]),
-    ]
-    written = [shape for shape in shapes if shape]
-    return next((shape for shape in written if len(shape) >= _LEAST_DIGITS), written[0] if written else "")
+    first = digits(parts[11]) if size > 11 and parts[11] else ""  # noqa: PLR2004 XTN.12
+    if len(first) >= _LEAST_DIGITS:
+        return first
+    number = _composed(parts) if size > 6 and parts[6] else ""  # noqa: PLR2004 XTN.7
+    if len(number) >= _LEAST_DIGITS:
+        return number
+    first = first or number
+    number = digits(parts[0]) if parts[0] and "@" not in parts[0] else ""
+    return number if len(number) >= _LEAST_DIGITS else first or number
+
+
+def _composed(parts: Sequence[str]) -> str:
+    """Country code, area code, local number."""
+    country, area, local = parts[4], parts[5], parts[6]
+    whole = country + area + local
+    if not (whole.isdecimal() and whole.isascii()):
+        country, area, local = digits(country).lstrip("+"), digits(area), digits(local)
+    return f"+{country}{area}{local}" if country and area and local else area + local
 
 
 def digits(text: str) -> str:
     """Digits of a number, behind `+` where it has one; an extension, a pager code or a remark behind it is left out (2A.3.90.1)."""
-    if text.isdecimal() and text.isascii():
-        return text
+    bare = text.replace("-", "").replace("(", "").replace(")", "").replace(" ", "")
+    if bare.isdecimal() and bare.isascii():
+        return bare
     bare = _EXTENSION.sub("", text)
     found = _NO_DIGIT.sub("", bare)
     return f"+{found}" if found and bare.lstrip(" (").startswith("+") else found
