@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from vestibule.kit.exchange import Answer, Ask
@@ -57,4 +58,62 @@ class Register(Protocol):
 
     async def kept(self, connection: Connection) -> Kept:
         """The connection's keys, and those it might be confused with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierSeen:
+    """An account that carries a connection's messages.
+
+    Attributes:
+        name: as the administrator called it.
+        tells: whether it sends receipts to an address of ours.
+        near: it lives on this machine, as the practice hospital's do.
+        unproved: it sends receipts, and nothing is entered by which they could be proved.
+        senders: address and how far its verification has come, of those it needs.
+        check: asks it something that changes nothing; raises NotAllowed or Unavailable.
+    """
+
+    name: str
+    tells: bool
+    near: bool
+    unproved: bool
+    senders: tuple[tuple[str, str], ...]
+    check: Callable[[], Awaitable[None]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSeen:
+    """How appointments reach a connection.
+
+    Attributes:
+        plain: networks from which messages are taken without TLS.
+        keys: subject and end of each certificate by which a sender proves itself.
+        zone: set for times that come without one.
+    """
+
+    plain: bool = False
+    keys: tuple[tuple[str, datetime], ...] = ()
+    zone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a connection: who carries its messages, and how its appointments come.
+
+    Attributes:
+        sends: messages are to be sent.
+        feed: None where none is switched on.
+    """
+
+    sends: bool = False
+    carriers: tuple[CarrierSeen, ...] = ()
+    feed: FeedSeen | None = None
+
+
+class Surroundings(Protocol):
+    """Who knows of messages and feed. It is asked before anything is called, and holds no transaction open afterwards."""
+
+    async def around(self, connection: Connection) -> Around:
+        """What stands around a connection."""
         ...

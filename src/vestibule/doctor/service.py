@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vestibule.doctor.address import judged
-from vestibule.doctor.checks import ours
+from vestibule.doctor.checks import feeding, messaging, ours
 from vestibule.doctor.checks.describe import Described, describe
 from vestibule.doctor.checks.reach import reach
 from vestibule.doctor.checks.setup import setup
@@ -15,7 +15,7 @@ from vestibule.doctor.checks.signin import signin
 from vestibule.doctor.checks.suffix import find_better
 from vestibule.doctor.checks.token import tokens
 from vestibule.doctor.model import Discovered, Finding, Level, look, worst, worst_first
-from vestibule.doctor.ports import Kept, Outside, Register
+from vestibule.doctor.ports import Kept, Outside, Register, Surroundings
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
 from vestibule.tenancy.model import Connection
@@ -27,7 +27,15 @@ class Doctor:
     """One for the process. Neither method raises for what it finds."""
 
     def __init__(
-        self, *, outside: Outside, register: Register, clock: Clock, origin: str, loopback_http: bool = False, seconds: float = _SECONDS
+        self,
+        *,
+        outside: Outside,
+        register: Register,
+        clock: Clock,
+        origin: str,
+        surroundings: Surroundings | None = None,
+        loopback_http: bool = False,
+        seconds: float = _SECONDS,
     ) -> None:
         """Put together.
 
@@ -36,6 +44,7 @@ class Doctor:
             register: gives keys and neighbours.
             clock: the time.
             origin: our public address.
+            surroundings: knows of messages and feed; None where nobody looks at them.
             loopback_http: allow plain http on this machine (the practice hospital).
             seconds: for everything.
         """
@@ -43,6 +52,7 @@ class Doctor:
         self._register = register
         self._clock = clock
         self._origin = origin
+        self._surroundings = surroundings
         self._loopback = loopback_http
         self._seconds = seconds
 
@@ -65,6 +75,7 @@ class Doctor:
         theirs: list[Finding] = []
         own: list[Finding] = []
         entered: list[Finding] = []
+        beside: list[Finding] = []
         late: list[Finding] = []
 
         async def work() -> None:
@@ -74,15 +85,25 @@ class Doctor:
             await asyncio.gather(
                 self._theirs(connection, kept, theirs),
                 self._ours(connection, kept, own),
+                self._around(connection, beside),
             )
 
         await self._in_time(work, late)
-        return worst_first([*late, *theirs, *own, *entered])
+        return worst_first([*late, *theirs, *own, *entered, *beside])
 
     async def _ours(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """Our own side, seen from outside as far as that goes."""
         findings += [finding async for finding in ours.public_address(self._outside, self._origin, connection.iss)]
         findings += [finding async for finding in ours.published(self._outside, self._origin, connection, kept.keys)]
+
+    async def _around(self, connection: Connection, findings: list[Finding]) -> None:
+        """Messages and feed."""
+        if self._surroundings is None:
+            return
+        around = await self._surroundings.around(connection)
+        if around.feed is not None:
+            findings += feeding.feed(around.feed, self._clock.now())
+        findings += [finding async for finding in messaging.messages(around, self._origin)]
 
     async def _theirs(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """The record's side, and last the token request, which needs all the others."""

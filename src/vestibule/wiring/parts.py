@@ -27,6 +27,7 @@ from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import MemberId, new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
+from vestibule.messages.setting import MessageSettings
 from vestibule.platform.audit import Audit
 from vestibule.platform.cells import Cells, read_cells
 from vestibule.platform.db import Bus, Database, Listener, Tx
@@ -41,6 +42,8 @@ from vestibule.tenancy.model import Connection, Vendor
 from vestibule.tenancy.organisations import Organisations
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.service import Visits
+from vestibule.wiring.carriers import carriers_on
+from vestibule.wiring.nearby import Nearby
 from vestibule.writeback.ports import Record
 from vestibule.writeback.service import WriteBack
 
@@ -119,17 +122,16 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     clock = SystemClock()
     box = SecretBox(read_keys(settings))
     db = await Database.open(database_url, max_size=settings.pool_size)
-    listener = Listener(database_url)
-    bus = Bus(db, listener)
+    bus = Bus(db, listener := Listener(database_url))
     # The doctor has a door of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
     http, looking = _door(settings, clock), _door(settings, clock)
-    audit = Audit(clock)
+    audit, visits = Audit(clock), Visits(clock, box)
     identity, members, tokens = _people(settings, clock, audit, listener)
-    visits = Visits(clock, box)
     room = _room(db, bus, visits, box, settings, clock)
     try:
         await listener.start()
-        tenancy, effects = Tenancy(clock, box), Effects()
+        tenancy, effects, mail = Tenancy(clock, box), Effects(), _mail(settings, clock)
+        nearby = Nearby(db, MessageSettings(box), FeedSettingsService(clock, audit), carriers_on(looking, mail, clock))
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness = Witness(db=db, audit=audit, clock=clock)
@@ -142,7 +144,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             listener=listener,
             bus=bus,
             http=http,
-            mail=_mail(settings, clock),
+            mail=mail,
             tenancy=tenancy,
             organisations=Organisations(clock, audit, knows_region=_regions(settings).__contains__),
             approvals=_approvals(tenancy, members, audit, settings, clock),
@@ -157,8 +159,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             writeback=writeback,
             room=room,
             cells=_cells(db, http, clock, settings),
-            doctor=_doctor(looking, db, tenancy, settings, clock),
-            feed_settings=FeedSettingsService(clock, audit),
+            doctor=_doctor(looking, nearby, tenancy, settings, clock),
+            feed_settings=nearby.feed,
         )
     finally:
         await looking.close()
@@ -181,9 +183,15 @@ def _mail(settings: Settings, clock: Clock) -> Mail:
     return Mail(name=name, clock=clock, allow_loopback=loopback, allow_networks=settings.allow_networks, on_call=_count_call)
 
 
-def _doctor(outside: Http, db: Database, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:
-    register, loopback = TenancyRegister(db, tenancy), settings.allow_loopback_http
-    return Doctor(outside=outside, register=register, clock=clock, origin=settings.origin, loopback_http=loopback)
+def _doctor(outside: Http, nearby: Nearby, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:
+    return Doctor(
+        outside=outside,
+        register=TenancyRegister(nearby.db, tenancy),
+        clock=clock,
+        origin=settings.origin,
+        surroundings=nearby,
+        loopback_http=settings.allow_loopback_http,
+    )
 
 
 def _approvals(tenancy: Tenancy, members: Members, audit: Audit, settings: Settings, clock: Clock) -> Approvals:
