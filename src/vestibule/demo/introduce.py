@@ -10,7 +10,7 @@ from vestibule.connections import ConnectionsFile, Described, Organisation, Plac
 from vestibule.errors import BadInput
 from vestibule.identity.model import Person, StaffRole
 from vestibule.kit.exchange import Ask
-from vestibule.kit.ids import ConnectionId
+from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.platform.audit import SYSTEM
 from vestibule.settings import Settings
 from vestibule.tenancy.model import ClientAuth, Environment, Vendor
@@ -80,11 +80,16 @@ async def _let_in(parts: Parts, practice: str, book: Any) -> None:
                 await parts.members.accept(tx, invited.code, person, SYSTEM)
 
 
-async def jwks_url(parts: Parts) -> str:
-    """Where the practice connection's public keys are."""
+async def practice_connection(parts: Parts) -> tuple[TenantId, ConnectionId]:
+    """The practice clinic's connection."""
     tenant = tenant_called(ORGANISATION)
     async with parts.db.tenant(tenant) as tx:
-        connection: ConnectionId = next(one.id for one in await parts.tenancy.connections(tx) if one.name == _CONNECTION)
+        return tenant, next(one.id for one in await parts.tenancy.connections(tx) if one.name == _CONNECTION)
+
+
+async def jwks_url(parts: Parts) -> str:
+    """Where the practice connection's public keys are."""
+    _, connection = await practice_connection(parts)
     return f"{parts.settings.origin}/connections/{connection}/jwks.json"
 
 

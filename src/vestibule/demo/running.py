@@ -17,9 +17,12 @@ from typing import TextIO
 
 from rich.console import Console
 
+from vestibule.demo.certificate import certificate_in
 from vestibule.demo.doors import doors
 from vestibule.demo.introduce import hand_over, introduce, tell_practice, with_sign_in
+from vestibule.demo.reaching import let_appointments_in, send_appointments
 from vestibule.errors import Conflict, Unavailable, VestibuleError
+from vestibule.kit.clock import SystemClock
 from vestibule.kit.exchange import Ask
 from vestibule.platform.db import EmbeddedPostgres, migrate
 from vestibule.platform.http import Http
@@ -129,7 +132,7 @@ async def running(
         stack.push_async_callback(postgres.stop)
         url = await postgres.start()
         await migrate(url)
-        settings = _demo_settings(data, port, url)
+        settings = demo_settings(data, port, url)
         family = Family(data / "logs")
         stack.push_async_callback(family.stop)
         report("Opening the practice hospital ...")
@@ -139,14 +142,17 @@ async def running(
         parts = await stack.enter_async_context(open_parts(settings, url))
         if not empty:
             await introduce(parts, practice)
+            await let_appointments_in(parts, free_port(settings.port + 6))
         report("Starting Vestibule ...")
         await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
         await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
+        await family.start("mllp", [sys.executable, "-m", "vestibule", "mllp"], environment)
         await _until_ready(parts, family, settings)
         door = await stack.enter_async_context(doors(parts, settings.port + 3))
         await tell_practice(parts, practice, f"{door}/set-up" if empty else "")
         if not empty:
             await hand_over(parts, practice, f"{door}/operator")
+            await send_appointments(parts, practice)
         yield Demo(
             start=f"{practice}/",
             origin=settings.origin,
@@ -160,7 +166,8 @@ async def running(
         )
 
 
-def _demo_settings(data: Path, port: int, database_url: str) -> Settings:
+def demo_settings(data: Path, port: int, database_url: str) -> Settings:
+    """What the demo's processes are started with."""
     free = free_port(port)
     return replace(
         load(),
@@ -170,6 +177,9 @@ def _demo_settings(data: Path, port: int, database_url: str) -> Settings:
         port=free,
         public_url=f"http://127.0.0.1:{free}",
         allow_loopback_http=True,
+        mllp_port=free_port(free + 4),
+        hl7_https_port=free_port(free + 5),
+        tls_certificate=str(certificate_in(data, SystemClock().now())),
     )
 
 

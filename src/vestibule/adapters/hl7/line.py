@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from vestibule.adapters.hl7.answering import problem_of
 from vestibule.adapters.hl7.desk import Desk
@@ -68,9 +68,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a stream socket's
-        self._transport = transport
-        transport.set_write_buffer_limits(high=65_536)
+        self._transport = cast("asyncio.Transport", transport)  # a stream socket's; uvloop's own are no subclass of it
+        self._transport.set_write_buffer_limits(high=65_536)
         self._lines.add(self)
         self._throttle()
         if self._ask:
