@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from http import HTTPStatus
@@ -76,6 +77,8 @@ def signature(body: bytes, kind: Signature, keys: Keys) -> dict[str, str]:
         der = signed.sign(Encoding.DER, [PKCS7Options.DetachedSignature, PKCS7Options.Binary])
         return {"HL7-Signature": base64.b64encode(der).decode()}
     if kind == "jws":
-        head, _, sign = jws.serialize_compact({"alg": "RS256"}, body, RSAKey.import_key(keys.key), algorithms=["RS256"]).split(".")
+        print_ = hashlib.sha256(keys.certificate.public_bytes(Encoding.DER)).digest()
+        says = {"alg": "RS256", "x5t#S256": base64.urlsafe_b64encode(print_).rstrip(b"=").decode()}
+        head, _, sign = jws.serialize_compact(says, body, RSAKey.import_key(keys.key), algorithms=["RS256"]).split(".")
         return {"X-JWS-Signature": f"{head}..{sign}"}
     return {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from vestibule.adapters.meetings.room.rehearsing import RoomRehearsal
-from vestibule.feed.service import FeedSettingsService
 from vestibule.launch.service import Launches
 from vestibule.platform.db import Tx
 from vestibule.records.model import Inlet
@@ -45,16 +44,19 @@ def handover_services(parts: Parts, launches: Launches) -> dict[str, object]:
 
 def _inlets(parts: Parts) -> Inlets:
     """Where a connection's appointments are taken, as its settings and this deployment's say."""
-    settings = FeedSettingsService(parts.clock, parts.audit)
+    settings = parts.feed_settings
 
     async def inlet(tx: Tx, connection: Connection) -> Inlet | None:
         one = await settings.get(tx, connection.id)
         if not one.enabled:
             return None
         certificates = await settings.certificates(tx, connection.id)
+        host, secure = urlsplit(parts.settings.origin).hostname or "", bool(parts.settings.tls_certificate)
         return Inlet(
-            host=urlsplit(parts.settings.origin).hostname or "",
+            host=host,
+            tls_port=parts.settings.mllp_port if secure else None,
             plain_port=one.plain_port,
+            url=f"https://{host}:{parts.settings.hl7_https_port}/hl7" if secure else "",
             networks=one.networks,
             senders=tuple(f"{found.subject} ({found.not_after:%Y-%m-%d})" for found in certificates),
         )

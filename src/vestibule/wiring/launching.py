@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.ids import ConnectionId
 from vestibule.launch.reaching import Regions
 from vestibule.launch.record import RecordClient
@@ -26,15 +25,14 @@ def make_launches(parts: Parts) -> Launches:
         origin=parts.settings.origin,
         audit=parts.audit,
         elsewhere=lambda asked: of_another_region(parts.cells, asked),
-        regions=_region_of(parts),
+        regions=regions_of(parts),
     )
 
 
-def _region_of(parts: Parts) -> Regions:
+def regions_of(parts: Parts) -> Regions:
     """A number that a launch brings is of the country that the connection's appointments are of."""
-    settings = FeedSettingsService(parts.clock, parts.audit)
 
     async def region(tx: Tx, connection: ConnectionId) -> str:
-        return (await settings.get(tx, connection)).region
+        return (await parts.feed_settings.get(tx, connection)).region
 
     return region

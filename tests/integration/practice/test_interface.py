@@ -131,3 +131,98 @@ async def test_the_schedule_can_be_asked_over_http(app: App, told: Running, rece
     assert receiver.events() == ["S12", "S13", "S15"]
     for wrong in ({"do": "move", "csn": "none"}, {"do": "dance"}, []):
         assert (await app.ask("POST", "/schedule.json", json=wrong)).status == 400
+
+
+@pytest.mark.parametrize(
+    ("trick", "torn", "got"),
+    [("bytes", 0, ["S12"]), ("half", 1, ["S12"]), ("hang-up", 0, ["S12", "S12"])],
+)
+async def test_it_misbehaves_on_request_and_loses_nothing(told: Running, receiver: Receiver, trick: str, torn: int, got: list[str]) -> None:
+    told.setup(interface={"trick": trick})
+    book(told)
+    assert await told.hospital.engine.settled()
+    assert (receiver.events(), len(receiver.torn)) == (got, torn)
+    assert len(set(receiver.got)) == 1
+
+
+async def test_a_held_queue_waits_and_a_message_can_go_out_of_order(told: Running, receiver: Receiver) -> None:
+    told.setup(interface={"held": True})
+    csn = book(told)
+    told.setup(appointments=[{"csn": csn, "status": "cancelled"}])
+    engine = told.hospital.engine
+    booked, cancelled = engine.queue
+    engine.push(cancelled)
+    await told.wait("hl7")
+    assert receiver.events() == ["S15"]
+    assert booked.state == "queued"
+    told.setup(interface={"held": False})
+    engine.wake()
+    assert await engine.settled()
+    assert receiver.events() == ["S15", "S12"]
+
+
+async def test_many_connections_never_mix_up_one_appointment(told: Running, receiver: Receiver) -> None:
+    told.setup(interface={"lanes": 8})
+    csns = [book(told) for _ in range(6)]
+    for minutes in (35, 40, 45):
+        for csn in csns:
+            told.setup(appointments=[{"csn": csn, "minutes": minutes}])
+    assert await told.hospital.engine.settled()
+    for csn in csns:
+        mine = [body for body in receiver.got if f"|{csn}|".encode() in body.split(b"\rSCH")[1][:30]]
+        assert [body.split(b"\rSCH|")[1].split(b"|")[8] for body in mine] == [b"30", b"35", b"40", b"45"]
+    assert receiver.connections > 1
+
+
+async def test_it_is_told_again_what_changes_of_a_patient(told: Running, receiver: Receiver) -> None:
+    csn = book(told)
+    patient = told.hospital.book.patients[0]
+    told.setup(patients=[{"id": patient.id, "phone": "(608) 555-0199"}])
+    assert await told.hospital.engine.settled()
+    mine = [body for body in receiver.got if f"|{csn}|".encode() in body]
+    assert b"SIU^S14" in mine[-1]
+    assert b"(608) 555-0199^PRN^CP" in mine[-1]
+
+
+async def test_every_visit_to_come_can_be_announced_and_a_message_removed(app: App, told: Running, receiver: Receiver) -> None:
+    assert (await app.ask("POST", "/interface/press/hold")).status == 303
+    assert (await app.ask("POST", "/interface/press/all")).status == 303
+    waiting = list(told.hospital.engine.queue)
+    assert {one.event for one in waiting} == {"S12"}
+    assert len(waiting) > 5
+    assert (await app.ask("POST", f"/interface/message/{waiting[0].number}/drop")).status == 303
+    assert (await app.ask("POST", "/interface/press/release")).status == 303
+    assert await told.hospital.engine.settled()
+    assert len(receiver.got) == len(waiting) - 1
+    assert "removed" in (await app.ask("GET", "/interface")).text
+
+
+@pytest.mark.parametrize("path", ["/interface/press/dance", "/interface/message/1/dance", "/interface/message/999/again"])
+async def test_a_button_that_is_not_there_is_refused(app: App, told: Running, path: str) -> None:
+    book(told)
+    assert (await app.ask("POST", path)).status in {400, 404}
+
+
+async def test_the_certificate_is_handed_out_and_no_key_with_it(app: App, hospital: Running) -> None:
+    first = (await app.ask("GET", "/interface/public-key.cer")).text
+    assert first.startswith("-----BEGIN CERTIFICATE-----")
+    assert "PRIVATE" not in first
+    assert (await app.ask("POST", "/interface/press/key")).status == 303
+    assert (await app.ask("GET", "/interface/public-key.cer")).text != first
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": 0},
+        {"host": "a b"},
+        {"transport": "pigeon"},
+        {"trust": "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----"},
+        {"transport": "https", "on": True},
+        {"lanes": 1000},
+        {"nonsense": 1},
+    ],
+    ids=str,
+)
+async def test_settings_that_cannot_work_are_refused(app: App, wrong: dict[str, Any]) -> None:
+    assert (await app.ask("POST", "/setup", json={"interface": wrong})).status == 400
