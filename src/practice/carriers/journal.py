@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +42,7 @@ class Journal:
         if torn:
             os.truncate(self._path, len(whole) + 1 if whole else 0)
         for line in whole.splitlines():
-            self._play(json.loads(line))
+            self._play(msgspec.json.decode(line))
 
     def _play(self, line: Mapping[str, Any]) -> None:
         if "optout" in line:
@@ -58,8 +57,8 @@ class Journal:
         if text.key:
             self.keyed[text.account, text.key] = text
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    def _write(self, line: Mapping[str, Any] | Text) -> None:
+        self._file.write(msgspec.json.encode(line) + b"\n")
         self._file.flush()
         self.tell()
 
@@ -76,7 +75,7 @@ class Journal:
         self._keep(text)
         if text.way == "out":
             self.moments[text.sender].append(self.now())
-        self._write(msgspec.to_builtins(text))
+        self._write(text)
         return text
 
     def change(self, text: Text, **facts: Any) -> None:
@@ -84,7 +83,7 @@ class Journal:
         for name, value in facts.items():
             setattr(text, name, value)
         text.updated = stamp(self.now())
-        self._write(msgspec.to_builtins(text))
+        self._write(text)
 
     def opt(self, number: str, phone: str, *, out: bool) -> None:
         """A phone wants no more from a number, or wants again."""

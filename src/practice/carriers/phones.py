@@ -22,9 +22,9 @@ TROUBLES: dict[PhoneTrouble, tuple[str, str]] = {
     "failing": ("Fails for no known reason", "30008, 9999"),
     "slow": ("Receipts come late", "by the seconds below"),
     "lost": ("Receipts are lost", "nobody says that it arrived"),
-    "duplicate": ("Receipts come three times", ""),
+    "duplicate": ("Receipts come three times", "and what is answered, too"),
     "disorder": ("Receipts come in the wrong order", ""),
-    "forged": ("Forged receipts as well", "somebody else says it failed"),
+    "forged": ("Forgeries come as well", "it failed; STOP, or START after a STOP"),
 }
 # The vendors' codes for what becomes of a text; 0 is delivered.
 _TWILIO: dict[str, int] = {"never": 30003, "unknown": 30005, "landline": 30006, "blocked": 30004, "filtered": 30007, "failing": 30008}

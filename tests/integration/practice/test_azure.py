@@ -203,6 +203,15 @@ async def test_stop_blocks_and_is_told_and_start_opens_again(hospital: Running, 
     assert (await hook.wait(4))[3].events[0]["data"]["deliveryStatus"] == "Delivered"
 
 
+async def test_a_reply_is_told_again_and_a_forged_one_beside_it(hospital: Running, hook: Webhook) -> None:
+    subscribe(hospital, hook, header="X-Key", header_value="sesame")
+    hospital.setup(phones=[{"number": PHONE, "trouble": ["duplicate", "forged"]}])
+    hospital.text(PHONE, AZURE_TOLL_FREE, "STOP")
+    await hospital.hospital.exchange.settled()
+    told = [(one.events[0]["data"]["message"], one.headers["X-Key"] == "sesame") for one in hook.told]
+    assert told == [("START", False)] + [("STOP", True)] * 3
+
+
 async def test_opt_outs_are_added_and_removed(app: App) -> None:
     asked = {"from": AZURE_TOLL_FREE, "recipients": [{"to": PHONE}, {"to": "x"}]}
     for what, out in (("add", True), ("check", True), ("remove", False), ("check", False)):

@@ -215,6 +215,15 @@ async def test_an_answer_that_is_no_twiml_sends_nothing(hospital: Running, hook:
     assert [t.way for t in hospital.hospital.exchange.journal.with_phone(PHONE)] == ["in"]
 
 
+async def test_a_reply_is_told_again_and_a_forged_one_beside_it(hospital: Running, hook: Webhook) -> None:
+    hospital.setup(numbers=[{"number": LOCAL, "sms_url": hook.url}], phones=[{"number": PHONE, "trouble": ["duplicate", "forged"]}])
+    hook.answers = [(200, "application/xml", "<Response><Message>Thanks</Message></Response>")]
+    hospital.text(PHONE, LOCAL, "Hello")
+    await hospital.hospital.exchange.settled()
+    assert [(one.form["Body"], genuine(one)) for one in hook.told] == [("STOP", False)] + [("Hello", True)] * 3
+    assert [t.text for t in hospital.hospital.exchange.journal.with_phone(PHONE)] == ["Hello", "Thanks"]
+
+
 async def test_stop_is_answered_by_the_carrier_blocks_what_follows_and_is_told_to_the_customer(
     hospital: Running, client: Client, hook: Webhook
 ) -> None:

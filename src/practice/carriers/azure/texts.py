@@ -200,8 +200,18 @@ def receive(exchange: Exchange, grid: Grid, number: OwnedNumber, sender: str, wo
             "receivedTimestamp": grid.stamp(),
             "segmentCount": text.segments,
         }
-        exchange.soon(grid.tell(resource, grid.received(resource, data)))
+        exchange.soon(_tell_incoming(exchange, grid, resource, data, "START" if word == "STOP" else "STOP"))
     return text
+
+
+async def _tell_incoming(exchange: Exchange, grid: Grid, resource: AzureResource, data: dict[str, Any], forged: str) -> None:
+    """An incoming text's event, as often as the phone's troubles say; `forged` is what a forger says in its place."""
+    phone = exchange.phone(f"+{data['from']}")
+    if phone.has("forged"):
+        await grid.forge(resource, grid.received(resource, {**data, "messageId": f"Incoming_{uuid4()}", "message": forged}))
+    event = grid.received(resource, data)
+    for _ in range(3 if phone.has("duplicate") else 1):
+        await grid.tell(resource, event)
 
 
 def _answer(exchange: Exchange, text: Text, words: str) -> None:

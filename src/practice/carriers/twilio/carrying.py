@@ -95,7 +95,13 @@ async def carry_in(exchange: Exchange, account: TwilioAccount, number: OwnedNumb
     if not number.sms_url:
         exchange.journal.change(text, hook="no webhook")
         return
-    reply = await post(exchange, account, number.sms_url, _incoming(account, text, word), method=number.sms_method)
+    phone, params = exchange.phone(text.sender), _incoming(account, text, word)
+    if phone.has("forged"):
+        forged = {**params, "Body": "START" if word == "STOP" else "STOP", "MessageSid": sid("SM")}
+        await post(exchange, account, number.sms_url, forged, method=number.sms_method, token=_FORGER)
+    reply = await post(exchange, account, number.sms_url, params, method=number.sms_method)
+    for _ in range(2 if phone.has("duplicate") else 0):
+        await post(exchange, account, number.sms_url, params, method=number.sms_method)
     exchange.journal.change(text, hook=f"webhook {reply.status or reply.why}")
     for words in (read_twiml(reply.body) or []) if reply.good else []:
         _answer(exchange, text, words)
