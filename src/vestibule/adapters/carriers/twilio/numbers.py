@@ -14,7 +14,7 @@ from vestibule.adapters.carriers.asking import Misconfigured, Outside, ask_once,
 from vestibule.adapters.carriers.meaning import NUMBERS
 from vestibule.adapters.carriers.twilio.account import base_of, credentials, product_of
 from vestibule.adapters.carriers.twilio.carrier import FORM
-from vestibule.errors import BadInput, NotAllowed, NotFound, OutsideFailed, VestibuleError
+from vestibule.errors import BadInput, NotAllowed, OutsideFailed, VestibuleError
 from vestibule.kit.clock import Clock
 from vestibule.kit.exchange import Ask
 from vestibule.messages.model import Account, Verification
@@ -78,18 +78,6 @@ class TwilioNumbers:
         if not number:
             raise OutsideFailed("carrier-answer-senseless", "The carrier's answer makes no sense.", phase=NUMBERS)
         return number
-
-    async def point_here(self, account: Account, number: str, hook_url: str) -> None:
-        """Let a number that the account has already send its incoming texts here.
-
-        Raises:
-            NotFound: `carrier-number-not-ours`.
-        """
-        sid = await self._owned(account, number)
-        if not sid:
-            raise NotFound("carrier-number-not-ours", "The carrier does not know this number in the account.", phase=NUMBERS)
-        url = f"{base_of(account)}/IncomingPhoneNumbers/{quote(sid, safe='')}.json"
-        await self._post(account, url, {"SmsUrl": hook_url, "SmsMethod": "POST"})
 
     async def verification(self, account: Account, number: str) -> Verification | None:
         """Toll-free numbers have one, others none of this kind."""
