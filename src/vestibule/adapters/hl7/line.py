@@ -68,12 +68,13 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
-        self._transport = cast("asyncio.Transport", transport)  # a stream socket's; uvloop's own are no subclass of it
-        self._transport.set_write_buffer_limits(high=65_536)
+        stream = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
+        self._transport = stream
+        stream.set_write_buffer_limits(high=65_536)
         self._lines.add(self)
         self._throttle()
         if self._ask:
-            self._ask(self, transport.get_extra_info("ssl_object"))
+            self._ask(self, stream.get_extra_info("ssl_object"))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is over changes nothing
         """It is over; what was handed to the inbox stays there, and the sender, who was not answered, will send it again."""

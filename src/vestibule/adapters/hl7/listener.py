@@ -57,6 +57,7 @@ class Listener:
         self._tls: dict[Via, Door] = {}
         self._plain: dict[int, tuple[Door, Fence]] = {}
         self._stale = asyncio.Event()
+        self.trusted: list[bytes] = []  # the certificates that may be shown now, DER
         self._tasks: list[asyncio.Task[None]] = []
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -167,6 +168,7 @@ class Listener:
             anchors = await self._senders.certificates()
             self._twin.signers = Signers(anchors)
             self._trust(anchors)
+            self.trusted = anchors
         await self._renew_plain({port.port: port for port in await self._senders.plain_ports()})
         for line in list(self._lines):
             await self._look_again(line)

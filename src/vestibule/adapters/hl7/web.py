@@ -33,6 +33,7 @@ TYPES: Final = ("x-application/hl7-v2+er7", "application/hl7-v2+er7", "text/plai
 _CHUNK: Final = 65_536
 _PHASE: Final = "feed.take"
 _STATUS: Final = {b"AE": 500, b"CE": 500, b"AR": 400, b"CR": 400}
+_NAME: Final = {"Server": "Vestibule"}
 _CHARSETS: Final = {"utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 
 
@@ -196,7 +197,7 @@ def _response(head: Header, messages: list[bytes], request: web.BaseRequest, sen
     body = telling(messages)
     charset = _CHARSETS.get(head.codec, head.codec.replace("_", "-"))
     status = 200 if not sender.http_status else next((s for code, s in _STATUS.items() if _msa_1(body, head) == code), 200)
-    return web.Response(status=status, body=body, headers={"Content-Type": f"{request.content_type}; charset={charset}"})
+    return web.Response(status=status, body=body, headers={**_NAME, "Content-Type": f"{request.content_type}; charset={charset}"})
 
 
 def _msa_1(body: bytes, head: Header) -> bytes:
@@ -212,5 +213,5 @@ async def _nowhere(_: web.BaseRequest) -> web.Response:
 
 def _failed(error: VestibuleError) -> web.Response:
     """The transport's own failure: no HL7 in it."""
-    headers = {"Retry-After": f"{error.retry_after:.0f}"} if error.retry_after else {}
+    headers = _NAME | ({"Retry-After": f"{error.retry_after:.0f}"} if error.retry_after else {})
     return web.Response(status=error.status, text=f"{error.sentence} ({error.code})\n", headers=headers)
