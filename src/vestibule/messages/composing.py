@@ -23,7 +23,7 @@ from vestibule.visits.model import Participant, PersonRole, Visit
 from vestibule.visits.service import Contact, Visits
 
 PHASE: Final = "messages.direct"
-_CODE_SHOWN: Final = "…"  # where the link's own code will stand: it is made for the message that is sent
+_CODE: Final = "x" * 24  # as long as the link's own code, which is made for the message that is sent; shown as …
 _SHOWN: Final = 6
 
 # In which country a number without its code is, for a connection (ISO 3166-1 alpha-2).
@@ -173,13 +173,13 @@ class Composing:
     async def _previews(self, tx: Tx, visit: Visit, organisation: Tenant, zone: str) -> tuple[Preview, ...]:
         if visit.connection is None:
             return ()
-        starts_at, link = visit.starts_at or self._clock.now(), f"{self._origin}/j/{_CODE_SHOWN}"
+        starts_at, link = visit.starts_at or self._clock.now(), f"{self._origin}/j/{_CODE}"
         facts = Facts(organisation.name, starts_at, zone, link, organisation.support_phone)
         found = []
         for language in LANGUAGES:
             wording = await self._settings.wording(tx, visit.connection, language, Channel.SMS, Purpose.DIRECT, visit.place)
             text = render(wording, facts)
-            found.append(Preview(language, LANGUAGE_NAMES[language], text, segments(text)))
+            found.append(Preview(language, LANGUAGE_NAMES[language], text.replace(_CODE, "…"), segments(text)))
         return tuple(found)
 
 
