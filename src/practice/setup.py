@@ -197,6 +197,10 @@ def check(book: Book) -> None:
         unknown = [t for t in (account.tid, *account.guest_in) if t != PERSONAL and book.directory(t) is None]
         if unknown:
             raise BadSetup(f"account {account.user_name}: no directory {unknown[0]!r}")
+    owners = {*(a.sid for a in book.twilio_accounts), *(r.name for r in book.azure_resources)}
+    for number in book.numbers:
+        if number.owner not in owners:
+            raise BadSetup(f"number {number.number}: no account or resource {number.owner!r}")
     _unique("user name", [a.user_name.lower() for a in book.people_accounts])
     _unique("CSN", [a.csn for a in book.appointments])
     _unique("patient number", [n for p in book.patients for n in (p.id, p.ept, f"portal {p.wpr}")])

@@ -149,7 +149,7 @@ async def test_texts_and_stops_outlive_a_restart_and_a_torn_line(tmp_path: Any) 
             {"sid": "AC" + "3" * 32, "token": "t", "name": "Third", "opt_out": "off", "per_second": "5", "retry_seconds": "1"},
         ),
         ("azure_resources", {"name": "third", "key": "YQ==", "per_minute": "5", "daily": "5", "batch": "1", "operation_seconds": "1"}),
-        ("numbers", {"number": "+12065550123", "carrier": "azure", "owner": "third", "kind": "local", "verification": ""}),
+        ("numbers", {"number": "+12065550123", "carrier": "azure", "owner": "eastmere-texts", "kind": "local", "verification": ""}),
     ],
 )
 async def test_accounts_and_numbers_are_added_by_a_form(app: App, hospital: Running, name: str, form: dict[str, str]) -> None:
@@ -164,3 +164,21 @@ async def test_accounts_and_numbers_are_added_by_a_form(app: App, hospital: Runn
 async def test_the_mail_server_is_set_by_a_form(app: App, hospital: Running) -> None:
     assert (await app.ask("POST", "/desk/edit/mail/all", data={"user": "x", "password": "y", "need_tls": "on"})).status == 303
     assert (hospital.hospital.book.mail.user, hospital.hospital.book.mail.need_tls) == ("x", True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"numbers": [{"number": "+12065550123", "carrier": "twilio", "owner": "nobody"}]},
+        {"numbers": [{"number": "12065550123", "carrier": "twilio", "owner": "eastmere-texts"}]},
+        {"phones": [{"number": AMY, "trouble": ["fire"]}]},
+        {"phones": {}},
+        {"azure_resources": [{"name": "eastmere-texts", "key": "not base64!"}]},
+        {"mail": {"colour": "red"}},
+    ],
+    ids=str,
+)
+async def test_a_set_up_that_does_not_fit_changes_nothing(app: App, hospital: Running, wrong: dict[str, Any]) -> None:
+    before = (await app.ask("GET", "/setup")).json
+    assert (await app.ask("POST", "/setup", json=wrong)).status == 400
+    assert (await app.ask("GET", "/setup")).json == before

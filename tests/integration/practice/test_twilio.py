@@ -186,6 +186,7 @@ async def test_a_callback_is_tried_again_as_the_fragment_says(
     await hospital.hospital.exchange.settled()
     assert len(hook.told) == 2 * tries
     assert all(genuine(one) for one in hook.told)
+    assert len({one.headers["I-Twilio-Idempotency-Token"] for one in hook.told}) == 2
 
 
 async def test_a_reply_is_a_signed_webhook_and_its_twiml_reaches_the_handset(hospital: Running, client: Client, hook: Webhook) -> None:

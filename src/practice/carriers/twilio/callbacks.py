@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urldefrag, urlencode
+from uuid import uuid4
 from xml.parsers import expat
 
 from practice.carriers.exchange import Exchange
@@ -60,6 +61,7 @@ async def post(
         where, body = f"{where}{'&' if '?' in where else '?'}{urlencode(params)}", None
     headers = {
         "X-Twilio-Signature": sign(token or account.token, where, params if body is not None else {}),
+        "I-Twilio-Idempotency-Token": str(uuid4()),  # the same one when it is tried again
         "User-Agent": AGENT,
         "Accept": "*/*",
         **({"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"} if body is not None else {}),
