@@ -216,21 +216,23 @@ class Mail:
 
     @asynccontextmanager
     async def _client(self, call: _Call) -> AsyncIterator[aiosmtplib.SMTP]:
-        made = await self._socket(call.server)
-        client = aiosmtplib.SMTP(
-            hostname=call.server.host,
-            sock=made,
-            local_hostname=self._name,
-            use_tls=call.server.tls is Tls.IMPLICIT,
-            start_tls=False,  # asked for by ourselves, so that it is a stage of its own
-            tls_context=self._trust if call.server.tls is Tls.IMPLICIT else None,
-            timeout=None,  # the deadline is for everything
-        )
+        client = self._over(await self._socket(call.server), call.server)
         try:
             yield client
         finally:
             client.close()
-            made.close()
+
+    def _over(self, made: socket.socket, server: Server) -> aiosmtplib.SMTP:
+        """A client on a connection, which is the client's to close from now on."""
+        return aiosmtplib.SMTP(
+            hostname=server.host,
+            sock=made,
+            local_hostname=self._name,
+            use_tls=server.tls is Tls.IMPLICIT,
+            start_tls=False,  # asked for by ourselves, so that it is a stage of its own
+            tls_context=self._trust if server.tls is Tls.IMPLICIT else None,
+            timeout=None,  # the deadline is for everything
+        )
 
     async def _socket(self, server: Server) -> socket.socket:
         """A connection to an address that every judge allows."""
