@@ -8,7 +8,7 @@ from vestibule.platform.web.i18n import gettext as _
 
 def action_words() -> dict[str, str]:
     """What each action is called on a page; one that is missing here is shown by its code."""
-    return _coming_words() | _set_up_words()
+    return _coming_words() | _set_up_words() | _feed_words()
 
 
 def _coming_words() -> dict[str, str]:
@@ -65,10 +65,6 @@ def _set_up_words() -> dict[str, str]:
         "department.removed": _("Removed a department"),
         "effect.given-up": _("Gave up a message to the record"),
         "effect.redriven": _("Sent a message to the record again"),
-        "feed.certificate-added": _("Added a sender's certificate"),
-        "feed.certificate-removed": _("Removed a sender's certificate"),
-        "feed.changed": _("Changed the appointments feed"),
-        "feed.refused": _("Was not let in to send appointments"),
         "key.made": _("Made a signing key"),
         "member.invited": _("Invited somebody"),
         "member.joined": _("Accepted an invitation"),
@@ -93,6 +89,18 @@ def _set_up_words() -> dict[str, str]:
         "test-recipient.removed": _("Removed a test recipient"),
         "token.made": _("Made a token for a program"),
         "token.withdrawn": _("Withdrew a token"),
+    }
+
+
+def _feed_words() -> dict[str, str]:
+    return {
+        "feed.certificate-added": _("Added a sender's certificate"),
+        "feed.certificate-removed": _("Removed a sender's certificate"),
+        "feed.changed": _("Changed the appointments feed"),
+        "feed.message-read": _("Read a message of the appointments feed"),
+        "feed.messages-dropped": _("Dropped messages of the appointments feed"),
+        "feed.messages-redriven": _("Applied messages of the appointments feed again"),
+        "feed.refused": _("Was not let in to send appointments"),
     }
 
 

@@ -15,6 +15,7 @@ from vestibule.api import routes as api_routes
 from vestibule.auditing import routes as audit_routes
 from vestibule.auditing.people import MemberNames
 from vestibule.auditing.service import Auditing
+from vestibule.feed import routes as feed_routes
 from vestibule.identity import entrance, people_pages, program_pages
 from vestibule.identity import routes as identity_routes
 from vestibule.identity.model import StaffRole
@@ -38,6 +39,7 @@ from vestibule.settings import Settings
 from vestibule.visits import routes as visit_routes
 from vestibule.visits.feed import Feed
 from vestibule.wiring.cells import PLACES
+from vestibule.wiring.feeding import feed_services
 from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.parts import Parts, open_parts
@@ -59,6 +61,7 @@ NAV = (
     NavItem("programs", "Programs", _ENGINEERS, "programs"),
     NavItem("launches", "Launches", _HAND_OVER, "launches"),
     NavItem("links", "Launch links", _HAND_OVER, "explain"),
+    NavItem("feed", "Appointments feed", _HAND_OVER, "feed"),
     NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
     NavItem("audit", "Audit", _ADMIN | {StaffRole.AUDITOR}, "audit"),
     NavItem("organisation", "Organisation", _ADMIN, "organisation"),
@@ -107,6 +110,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *visit_routes.ROUTES,
         *room_routes.ROUTES,
         *writeback_routes.ROUTES,
+        *feed_routes.ROUTES,
         *audit_routes.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
@@ -142,6 +146,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "meetings": parts.room,
         "launches": launches,
         "joining": joining,
+        **feed_services(parts),
         **handover_services(parts, launches),
         **portal_services(parts, launches),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
@@ -156,7 +161,8 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    features = [VESTIBULE / name for name in ("identity", "launch", "visits", "writeback", "records", "rehearsal", "auditing", "portal")]
+    names = ("identity", "launch", "visits", "writeback", "feed", "records", "rehearsal", "auditing", "portal")
+    features = [VESTIBULE / name for name in names]
     return WebConfig(
         origin=parts.settings.origin,
         prove=prove,

@@ -2,6 +2,7 @@
 
 from vestibule.feed.store.appointments import FeedAppointmentStore, Kept
 from vestibule.feed.store.inbox import INSERT, SETTLE, Entry
+from vestibule.feed.store.looking import LookingStore
 from vestibule.feed.store.queue import CLAIM, NEXT_DUE, Claimed, QueueStore, claimed
 from vestibule.feed.store.senders import CERTIFICATES, KEY, PORTS
 from vestibule.feed.store.settings import FeedSettingsStore
@@ -19,6 +20,7 @@ __all__ = [
     "FeedAppointmentStore",
     "FeedSettingsStore",
     "Kept",
+    "LookingStore",
     "QueueStore",
     "claimed",
 ]
