@@ -24,8 +24,8 @@ def e164(text: str, region: str) -> str:
         number = phonenumbers.parse(text, region.upper() or None)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(number):
-        return ""
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return ""  # not even one that lacks only its area code: nobody can be texted there
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 

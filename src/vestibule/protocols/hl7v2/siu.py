@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
@@ -42,6 +42,7 @@ _SECONDS = {
 }
 _NO_CODE, _NO_NAME = Coded(), Named()
 _MOST_MINUTES = 7 * 24 * 60
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(minutes=_MOST_MINUTES)
 
 
 def read_notice(message: Message) -> Notice:
@@ -66,7 +67,7 @@ def interval(notice: Notice, zone: str) -> tuple[datetime | None, datetime | Non
     if notice.ends is not None:
         end = resolve(notice.ends, zone)
         return start, end if end > start else None
-    return start, start + timedelta(minutes=notice.minutes) if notice.minutes else None
+    return start, min(start, _LATEST) + timedelta(minutes=notice.minutes) if notice.minutes else None
 
 
 class _Reader:
@@ -310,7 +311,10 @@ def _booked(segment: str, parts: list[str], kind: list[str]) -> Resource:
 
 def _sooner(stamp: Stamp) -> datetime:
     """Times of one message, put in order; those with an offset by the instant."""
-    return stamp.local - timedelta(minutes=stamp.offset_minutes or 0)
+    try:
+        return stamp.local - timedelta(minutes=stamp.offset_minutes or 0)
+    except OverflowError:
+        return stamp.local
 
 
 @lru_cache(maxsize=1024)

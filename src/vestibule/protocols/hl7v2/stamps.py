@@ -85,10 +85,17 @@ def resolve(stamp: Stamp, zone: str) -> datetime:
         zone: IANA name of the place's zone; empty where nobody said.
 
     Raises:
-        BadInput: `hl7-zone-missing` where neither the message nor the place says, `hl7-zone-unknown`.
+        BadInput: `hl7-zone-missing` where neither the message nor the place says, `hl7-zone-unknown`, `hl7-time` at the ends of time.
     """
+    try:
+        return _instant(stamp, zone)
+    except OverflowError:  # the years 1 and 9999, which no calendar needs
+        raise _wrong() from None
+
+
+def _instant(stamp: Stamp, zone: str) -> datetime:
     if stamp.offset_minutes is not None:
-        return (stamp.local.replace(tzinfo=timezone(timedelta(minutes=stamp.offset_minutes)))).astimezone(UTC)
+        return stamp.local.replace(tzinfo=timezone(timedelta(minutes=stamp.offset_minutes))).astimezone(UTC)
     place = _zone(zone)
     first = stamp.local.replace(tzinfo=place, fold=0)
     instant = first.astimezone(UTC)

@@ -118,7 +118,7 @@ class Framer:
         start = buffer.find(SB)
         before = bytes(buffer if start < 0 else buffer[:start])
         if not self._told:
-            self._judge_stray(before, found, over=start >= 0 or EB in before)
+            self._judge_stray(before, found, over=start >= 0)
         if start < 0:
             buffer.clear()
             return False
@@ -129,11 +129,14 @@ class Framer:
 
     def _judge_stray(self, before: bytes, found: list[bytes | Fault], *, over: bool) -> None:
         """Bytes outside of blocks: a few are passed over, a whole message or very many are told of, once."""
-        self._stray += before.translate(None, _PADDING)
-        if len(self._stray) > MOST_STRAY or (over and self._stray.startswith(b"MSH")):
-            found.append(Fault(FaultKind.STRAY, bytes(self._stray[:MOST_STRAY])))
-            self._told = True
-            self._stray.clear()
+        *ended, rest = before.split(b"\x1c")
+        for part, whole in [*((one, True) for one in ended), (rest, over)]:
+            self._stray += part.translate(None, _PADDING)
+            if len(self._stray) > MOST_STRAY or (whole and self._stray.startswith(b"MSH")):
+                found.append(Fault(FaultKind.STRAY, bytes(self._stray[:MOST_STRAY])))
+                self._told = True
+                self._stray.clear()
+                return
 
     def _within(self, found: list[bytes | Fault]) -> bool:
         """Look for the block's end; True when there is more to look at."""
@@ -171,7 +174,7 @@ class Framer:
             if before[-1] in {CR, LF}:
                 self._close(at, found)
             elif not self._dropping:
-                found.append(Fault(FaultKind.CUT, before[:_HEAD]))
+                found.append(self._too_large() if at > self._most else Fault(FaultKind.CUT, before[:_HEAD]))
         del self._buffer[: at + 1]
         self._searched, self._dropping = 0, False
         return True
