@@ -37,6 +37,17 @@ _WHY: Final[Mapping[Status, Callable[[], str]]] = {
 }
 
 
+# Why we did not give it to a carrier at all; by the message's code.
+_OURS: Final[Mapping[str, Callable[[], str]]] = {
+    "message-opted-out": lambda: _("The patient does not want texts."),
+    "message-prefix-excluded": lambda: _("Texts to such numbers are not sent from here."),
+    "message-no-sender": lambda: _("Nobody is set up to send it."),
+    "message-not-in-policy": lambda: _("Texting was switched off."),
+    "message-visit-over": lambda: _("The visit is over."),
+    "message-patient-came": lambda: _("The patient had come already."),
+}
+
+
 def settled(message: Message) -> bool:
     """Whether nothing more is expected."""
     return message.state not in _OPEN
@@ -53,7 +64,7 @@ def words_of(message: Message) -> tuple[str, str]:
     if message.state is MessageState.UNKNOWN:
         return state, _("It was given to the carrier, and the answer was lost. It may arrive; it is not sent again by itself.")
     if message.state in {MessageState.FAILED, MessageState.WITHDRAWN}:
-        why = _WHY.get(message.status) if message.status else None
+        why = _OURS.get(message.code) or (_WHY.get(message.status) if message.status else None)
         return state, why() if why else ""
     if message.state is MessageState.ACCEPTED and message.test:
         return state, _("A number for trying things out: no carrier was given it.")

@@ -112,6 +112,12 @@ async def test_what_became_of_it_is_said_in_words(here: Texting, state: MessageS
     assert ("data-again" in page.text) == (state is MessageState.ACCEPTED)
 
 
+async def test_why_we_did_not_send_it_ourselves_is_said(here: Texting) -> None:
+    await here.ask(number="known")
+    here.planner.sent[0] = replace(here.planner.sent[0], state=MessageState.FAILED, status=Status.OTHER, code="message-prefix-excluded")
+    assert "Texts to such numbers are not sent from here." in (await here.ask()).text
+
+
 async def test_where_nobody_is_set_up_the_page_says_so_and_has_no_form(db: Database) -> None:
     async with texting(db, set_up=False) as here:
         page = await here.ask()

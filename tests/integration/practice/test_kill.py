@@ -18,6 +18,7 @@ import pytest
 
 from practice.ledger import Ledger
 from practice.seed import BACKEND_CLIENT
+from support.hl7_receiver import receiving
 
 SEEDS = int(os.environ.get("VESTIBULE_CRASH_SEEDS", "1"))
 AUTH = "Basic " + base64.b64encode(b"emp$telehealth:practice").decode()
@@ -104,6 +105,35 @@ async def test_nothing_that_was_acknowledged_is_lost_to_kill_9(tmp_path: Path, s
     assert not lost
     assert written.total() - acknowledged.total() <= 4, "at most the one call that each caller had under way"
     assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_what_was_queued_for_the_interface_arrives_though_the_hospital_is_killed(tmp_path: Path, seed: int) -> None:
+    """Each appointment's messages in their order, under the control ids they were queued with, at least once."""
+    enough, answered = random.Random(seed).randint(1, 25), 0
+    async with receiving() as receiver:
+        async with Process(tmp_path) as first, aiohttp.ClientSession() as session:
+            asked = {"interface": {"on": True, "port": receiver.port, "retry_seconds": 0.02}}
+            async with session.post(f"{first.url}/setup", json=asked) as answer:
+                assert answer.status == 200
+            booked: list[str] = []
+            while answered < enough:
+                do = {"do": "book", "patient": "Z4575", "practitioner": "19"} if answered % 2 == 0 else {"do": "cancel", "csn": booked[-1]}
+                async with session.post(f"{first.url}/schedule.json", json=do) as answer:
+                    booked.append((await answer.json())["csn"])
+                answered += 1
+            await first.kill()
+        async with (
+            Process(tmp_path) as second,
+            aiohttp.ClientSession() as session,
+            session.get(f"{second.url}/interface.json?wait=10") as answer,
+        ):
+            seen = await answer.json()
+    assert seen["settled"]
+    queued = [one["control"] for one in seen["queue"]]
+    assert len(queued) == answered
+    assert list(dict.fromkeys(receiver.controls())) == queued
 
 
 async def test_a_killed_hospital_comes_back_as_it_was(tmp_path: Path) -> None:
