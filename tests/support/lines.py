@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from support.feeding import Key, add_certificate, add_connection, make_key
 from vestibule.adapters.hl7.desk import Limits
@@ -129,6 +130,13 @@ def code(text: str) -> str:
     return found[1] if found else ""
 
 
+def server_files(folder: Path) -> Path:
+    """The listener's own certificate with its key, in `server.pem`; `server.crt` beside it is what senders trust."""
+    ours = make_key("localhost", authority=True)
+    (folder / "server.crt").write_bytes(ours.certificate.public_bytes(Encoding.PEM))
+    return ours.pem(folder / "server.pem")
+
+
 @asynccontextmanager
 async def clinic(
     url: str,
@@ -148,9 +156,7 @@ async def clinic(
     await add_certificate(owner, tenant, connection, key)
     settings = load({"VESTIBULE_KEYS": KEYS, "VESTIBULE_MLLP_PORT": "0", "VESTIBULE_HL7_HTTPS_PORT": "0"})
     if tls:
-        ours = make_key("localhost", authority=True)
-        settings = replace(settings, tls_certificate=str(ours.pem(folder / "server.pem")))
-        (folder / "server.crt").write_bytes(b"-----BEGIN" + (folder / "server.pem").read_bytes().rpartition(b"-----BEGIN")[2])
+        settings = replace(settings, tls_certificate=str(server_files(folder)))
     async with listening(settings, url, limits=limits) as listener:
         it = Clinic(owner, url, tenant, connection, port, key, folder, listener)
         try:
