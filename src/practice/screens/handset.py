@@ -18,6 +18,7 @@ from practice.screens.pages import bad, filters, missing, page
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]']")
 _LONGEST = 1600
+_LISTED = 200  # phones
 _LONGEST_WAIT = 25
 _RECEIPTS = {"slow", "lost", "duplicate", "disorder", "forged"}
 _GROUPS = [
@@ -88,9 +89,10 @@ def _zone(house: Hospital) -> str:
     return house.book.departments[0].zone if house.book.departments else "UTC"
 
 
-def _shown(house: Hospital, **more: Any) -> dict[str, Any]:
-    version = house.exchange.journal.version
-    return {"contacts": contacts(house), "zone": _zone(house), "news": f"/handset/news?seen={version}&wait=20", "phone": None, **more}
+def _shown(house: Hospital, phone: Contact | None) -> dict[str, Any]:
+    """What both pages need; taken before anything else happens, so that the news begin where the page ends."""
+    news = f"/handset/news?seen={house.exchange.journal.version}&wait=20"
+    return {"contacts": contacts(house)[:_LISTED], "zone": _zone(house), "news": news, "phone": phone}
 
 
 async def phones(request: web.Request) -> web.StreamResponse:
@@ -98,7 +100,7 @@ async def phones(request: web.Request) -> web.StreamResponse:
     number = phone_of(request.query.get("number", ""))
     if request.query.get("number"):
         return _see(number) if possible(number) else bad(request, "That is no phone number.")
-    return page(request, "handset.html", **_shown(hospital(request)))
+    return page(request, "handset.html", **_shown(hospital(request), None))
 
 
 def _number(request: web.Request) -> str:
@@ -113,12 +115,11 @@ async def phone(request: web.Request) -> web.StreamResponse:
     texts = house.exchange.journal.with_phone(number)
     senders = list(dict.fromkeys(text.number for text in reversed(texts) if house.exchange.owned(text.number)))
     others = [one.number for one in house.book.numbers if one.number not in senders]
-    listed = _shown(house)
-    this = next((one for one in listed["contacts"] if one.number == number), Contact(number, "", None, False))
+    this = next((one for one in contacts(house) if one.number == number), Contact(number, "", None, False))
     return page(
         request,
         "handset.html",
-        **{**listed, "phone": this},
+        **_shown(house, this),
         texts=texts,
         senders=[*senders, *others],
         owned={one.number: one for one in house.book.numbers},

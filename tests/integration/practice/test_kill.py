@@ -16,12 +16,14 @@ from typing import Self
 import aiohttp
 import pytest
 
+from practice.carriers.seed import SID, TOKEN, TOLL_FREE
 from practice.ledger import Ledger
 from practice.seed import BACKEND_CLIENT
 from support.hl7_receiver import receiving
 
 SEEDS = int(os.environ.get("VESTIBULE_CRASH_SEEDS", "1"))
 AUTH = "Basic " + base64.b64encode(b"emp$telehealth:practice").decode()
+CARRIER = "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
 SRC = Path(__file__).parents[3] / "src"
 
 
@@ -42,7 +44,8 @@ class Process:
             env={**os.environ, "PYTHONPATH": str(SRC)},
         )
         assert self.child.stdout is not None
-        self.url = json.loads(await self.child.stdout.readline())["url"]
+        said = json.loads(await self.child.stdout.readline())
+        self.url, self.smtp = said["url"], said["smtp"]
         return self
 
     async def kill(self) -> None:
@@ -140,10 +143,18 @@ async def test_a_killed_hospital_comes_back_as_it_was(tmp_path: Path) -> None:
     async with Process(tmp_path) as first, aiohttp.ClientSession() as session:
         async with session.post(f"{first.url}/setup", json={"patients": [{"given": "Kept", "family": "Person"}]}) as answer:
             assert answer.status == 200
+        text = {"To": "+16085550142", "From": TOLL_FREE, "Body": "Kept, too"}
+        messages = f"{first.url}/twilio/2010-04-01/Accounts/{SID}/Messages.json"
+        async with session.post(messages, data=text, headers={"Authorization": CARRIER}) as answer:
+            assert answer.status == 201
+        _, writer = await asyncio.open_connection("127.0.0.1", first.smtp)
+        writer.close()
         await first.kill()
-    async with Process(tmp_path) as second, aiohttp.ClientSession() as session, session.get(f"{second.url}/setup") as answer:
-        kept = [p["given"] for p in (await answer.json())["patients"]]
-    assert kept[-1] == "Kept"
+    async with Process(tmp_path) as second, aiohttp.ClientSession() as session:
+        async with session.get(f"{second.url}/setup") as answer:
+            assert [p["given"] for p in (await answer.json())["patients"]][-1] == "Kept"
+        async with session.get(f"{second.url}/carriers/ledger") as answer:
+            assert [one["text"] for one in (await answer.json())["texts"]] == ["Kept, too"]
 
 
 async def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from practice.carriers.texts import Text, keyword, segments, toll_free
 from practice.carriers.twilio.answers import VERSION
 from practice.carriers.twilio.callbacks import post, read_twiml
 
+_NO_MARKS = str.maketrans("", "", "-:T")
 _FORGER = "not-the-token-of-this-account"
 _WHY = {
     30003: "The handset cannot be reached",
@@ -75,11 +76,7 @@ async def _tell(exchange: Exchange, account: TwilioAccount, text: Text, *, statu
         "To": text.to,
         **({"MessagingServiceSid": text.service} if text.service else {}),
         **({"ErrorCode": str(text.code)} if text.code and said == text.status else {}),
-        **(
-            {"RawDlrDoneDate": f"{text.updated[2:4]}{text.updated[5:7]}{text.updated[8:10]}{text.updated[11:13]}{text.updated[14:16]}"}
-            if said != "sent"
-            else {}
-        ),
+        **({"RawDlrDoneDate": text.updated.translate(_NO_MARKS)[2:12]} if said != "sent" else {}),
     }
     for _ in range(3 if phone.has("duplicate") else 1):
         await post(exchange, account, text.hook, params)
