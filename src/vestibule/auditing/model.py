@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,7 +26,6 @@ COLUMNS: Final = (
     "detail",
     "hash",
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +47,6 @@ class Wanted:
     reference: str = ""
     search: str = ""
     actors: tuple[str, ...] = ()
-
-
-def safe_cell(text: str) -> str:
-    """A cell no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
-    """RFC 4180."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows([safe_cell(cell) for cell in row] for row in rows)
-    return out.getvalue().encode()
 
 
 def cells(written: Written, name: str) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 
 from vestibule.auditing.balp import audit_event
-from vestibule.auditing.model import COLUMNS, Wanted, cells, csv_lines
+from vestibule.auditing.model import COLUMNS, Wanted, cells
 from vestibule.auditing.ports import People
 from vestibule.auditing.store import AuditSearch, Place
 from vestibule.errors import NotFound
+from vestibule.kit.csvtext import BOM, csv_lines
 from vestibule.kit.ids import TenantId
 from vestibule.kit.pageful import Page, cursor, keys_of, sane
 from vestibule.platform.audit import Actor, Audit
@@ -70,7 +71,7 @@ class Auditing:
 
     async def as_csv(self, tenant: TenantId, wanted: Wanted) -> AsyncIterator[bytes]:
         """Everything wanted as CSV, a portion at a time."""
-        yield b"\xef\xbb\xbf" + csv_lines([COLUMNS])  # Excel takes a file without this mark for another alphabet
+        yield BOM + csv_lines([COLUMNS])
         async for portion, names in self._portions(tenant, wanted):
             yield csv_lines(cells(one, names.get(one.entry.actor.id, "")) for one in portion)
 

@@ -8,7 +8,7 @@ from vestibule.platform.web.i18n import gettext as _
 
 def action_words() -> dict[str, str]:
     """What each action is called on a page; one that is missing here is shown by its code."""
-    return _coming_words() | _set_up_words() | _feed_words()
+    return _coming_words() | _set_up_words() | _message_words() | _feed_words()
 
 
 def _coming_words() -> dict[str, str]:
@@ -70,6 +70,15 @@ def _set_up_words() -> dict[str, str]:
         "member.joined": _("Accepted an invitation"),
         "member.removed": _("Removed a member"),
         "member.roles-changed": _("Changed somebody's roles"),
+        "organisation.changed": _("Changed the organisation"),
+        "organisation.created": _("Created the organisation"),
+        "token.made": _("Made a token for a program"),
+        "token.withdrawn": _("Withdrew a token"),
+    }
+
+
+def _message_words() -> dict[str, str]:
+    return {
         "message-account.added": _("Added an account at a carrier"),
         "message-account.changed": _("Changed an account at a carrier"),
         "message-account.ordered": _("Changed the order of carriers"),
@@ -77,18 +86,21 @@ def _set_up_words() -> dict[str, str]:
         "message-account.tested": _("Tested an account at a carrier"),
         "message-consent.changed": _("Changed the consent to text patients"),
         "message-policy.changed": _("Changed what patients are sent"),
+        "message-report.exported": _("Downloaded the SMS report"),
+        "message-trial.sent": _("Sent a sample message"),
         "message-wording.changed": _("Changed a text to patients"),
         "message-wording.reset": _("Went back to a ready-made text"),
-        "organisation.changed": _("Changed the organisation"),
-        "organisation.created": _("Created the organisation"),
+        "number.bought": _("Number was bought"),
+        "number.failed": _("Number could not be had"),
+        "number.given-up": _("Gave up an order of a number"),
+        "number.ordered": _("Ordered a number"),
+        "number.searched": _("Looked for a number"),
         "sender.added": _("Added a sender of messages"),
         "sender.changed": _("Changed a sender of messages"),
         "sender.linked": _("Chose for which connections a sender writes"),
         "sender.removed": _("Removed a sender of messages"),
         "test-recipient.added": _("Added a test recipient"),
         "test-recipient.removed": _("Removed a test recipient"),
-        "token.made": _("Made a token for a program"),
-        "token.withdrawn": _("Withdrew a token"),
     }
 
 
@@ -126,6 +138,7 @@ def kind_words() -> dict[str, str]:
         "member": _("Member"),
         "effect": _("Message to the record"),
         "message-account": _("Account at a carrier"),
+        "number-order": _("Order of a number"),
         "sender": _("Sender of messages"),
         "test-recipient": _("Test recipient"),
     }

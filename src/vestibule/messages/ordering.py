@@ -33,6 +33,8 @@ _LEASE: Final = timedelta(seconds=45)  # longer than any one question to a shop
 _AGAIN: Final = timedelta(seconds=2)
 _SLOWEST: Final = timedelta(seconds=20)
 _COUNTRIES: Final = frozenset({"US", "CA", "PR", "GB", "DE", "FR", "AU"})
+_FIRST: Final = TenantId(UUID(int=0))
+_AT_ONCE: Final = 100  # organisations in one round
 _AREA: Final = re.compile(r"[0-9]{0,6}")
 _KINDS: Final = frozenset({"toll_free", "local"})
 
@@ -147,6 +149,11 @@ class NumberOrders:
     async def due(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
         """Organisations behind `after` that have an order to be seen to."""
         return await self._store.whose_due(db, self._clock.now(), after=after, most=most)
+
+    async def round(self, db: Database) -> None:
+        """Every order that is due, of every organisation; a slow shop of one holds up the others for one question."""
+        for tenant in await self.due(db, _FIRST, _AT_ONCE):
+            await self.go_on(db, tenant)
 
     async def go_on(self, db: Database, tenant: TenantId) -> None:
         """One step of each order of the organisation that is due."""

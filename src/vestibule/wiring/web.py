@@ -23,6 +23,7 @@ from vestibule.kit.ids import SessionId
 from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
+from vestibule.messages import desk as message_pages
 from vestibule.platform.cells import Elsewhere
 from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
@@ -42,6 +43,7 @@ from vestibule.wiring.cells import PLACES
 from vestibule.wiring.feeding import feed_services
 from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
+from vestibule.wiring.message_desk import make_desk, nothing_pending
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
 from vestibule.wiring.signing_in import make_sign_ins
@@ -62,6 +64,7 @@ NAV = (
     NavItem("launches", "Launches", _HAND_OVER, "launches"),
     NavItem("links", "Launch links", _HAND_OVER, "explain"),
     NavItem("feed", "Appointments feed", _HAND_OVER, "feed"),
+    NavItem("messages", "Patient messages", _ENGINEERS | {StaffRole.AUDITOR}, "phone"),
     NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
     NavItem("audit", "Audit", _ADMIN | {StaffRole.AUDITOR}, "audit"),
     NavItem("organisation", "Organisation", _ADMIN, "organisation"),
@@ -112,6 +115,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *writeback_routes.ROUTES,
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,
+        *message_pages.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
         *rehearsal_routes.ROUTES,
@@ -149,6 +153,7 @@ def _services(parts: Parts) -> dict[str, object]:
         **feed_services(parts),
         **handover_services(parts, launches),
         **portal_services(parts, launches),
+        "desk": make_desk(parts, nothing_pending),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }
 
@@ -161,7 +166,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    names = ("identity", "launch", "visits", "writeback", "feed", "records", "rehearsal", "auditing", "portal")
+    names = ("identity", "launch", "visits", "writeback", "feed", "records", "rehearsal", "auditing", "messages", "portal")
     features = [VESTIBULE / name for name in names]
     return WebConfig(
         origin=parts.settings.origin,

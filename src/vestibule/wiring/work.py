@@ -11,6 +11,7 @@ from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.settings import Settings
 from vestibule.wiring.chores import Tidying, attempt
 from vestibule.wiring.feeding import make_processing
+from vestibule.wiring.message_desk import make_carrying, make_orders, nothing_pending
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
@@ -49,12 +50,13 @@ def effect_worker(parts: Parts) -> Worker:
 async def keep_house(parts: Parts) -> None:
     """What must happen though nobody asks: people of a killed node are disconnected, what is over is ended, what expired is forgotten.
 
-    The two go side by side: where much is over at once a round takes its time, and nobody waits in a dead node's name for it.
+    They go side by side: where much is over at once a round takes its time, and nobody waits in a dead node's name for it.
     """
-    tidying = Tidying(parts)
+    tidying, orders = Tidying(parts), make_orders(parts, make_carrying(parts, nothing_pending))
     await asyncio.gather(
         _again("presence", _CHORES_EVERY, lambda: parts.visits.presence.reap(parts.db)),
         _again("retention", _SLOW_CHORES_EVERY, tidying.round),
+        _again("numbers", _CHORES_EVERY, lambda: orders.round(parts.db)),
     )
 
 

@@ -20,7 +20,7 @@ FACTS = Facts(
     "Alder Clinic",
     datetime(2026, 12, 5, 19, 30, tzinfo=UTC),
     "America/New_York",
-    "https://visit.alder.example/j/ABCDEFGHJK",
+    "https://visit.alder.example/j/ABCDEFGHJKMNPQRSTVWXYZab",
     "+1 608 555 0100",
 )
 
