@@ -64,6 +64,7 @@ def make_key(
     private: Any = None,
     issuer: Key | None = None,
     authority: bool = False,
+    use: x509.ObjectIdentifier | None = None,
 ) -> Key:
     """A key of its own with a certificate that it signed itself, or that `issuer` signed."""
     private = private or ec.generate_private_key(ec.SECP256R1())
@@ -74,6 +75,8 @@ def make_key(
     builder = builder.not_valid_before(now + starts).not_valid_after(now + ends)
     builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+    if use is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
     names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
     signer = issuer.private if issuer else private
     digest = None if "Ed25519" in type(signer).__name__ else hashes.SHA256()

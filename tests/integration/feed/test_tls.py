@@ -10,8 +10,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from support.feeding import add_certificate, add_connection, make_key, message, tell
+from support.feeding import Key, add_certificate, add_connection, make_key, message, tell
 from support.lines import Clinic, clinic
 from support.waiting import until
 from vestibule.adapters.hl7.plain import Fence
@@ -93,6 +94,38 @@ async def test_a_certificate_out_of_its_time_is_turned_away(it: Clinic, starts: 
     await until(lambda: key.der in it.listener.trusted)
     assert await turned_away(it, key)
     assert await it.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "uploaded", "reason"),
+    [
+        (make_key("stranger"), False, "self-signed-certificate"),
+        (make_key("issued", issuer=make_key("authority", authority=True)), False, "unable-to-get-local-issuer-certificate"),
+        (make_key("expired", starts=-5 * DAY, ends=-1 * DAY), True, "certificate-has-expired"),
+        (make_key("early", starts=DAY, ends=5 * DAY), True, "certificate-is-not-yet-valid"),
+        (make_key("server", use=ExtendedKeyUsageOID.SERVER_AUTH), True, "unsuitable-certificate-purpose"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_the_log_says_why_a_handshake_failed(
+    it: Clinic, monkeypatch: pytest.MonkeyPatch, key: Key, uploaded: bool, reason: str
+) -> None:
+    """In the words that docs/howto/receive-appointments.md has for it."""
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr("vestibule.feed.refusals.log.warning", lambda _, **more: said.append(more), raising=False)
+    if uploaded:
+        await add_certificate(it.owner, it.tenant, it.connection, key)
+        await until(lambda: key.der in it.listener.trusted)
+    assert await turned_away(it, key)
+    await until(lambda: said)
+    assert said == [{"reason": reason, "address": "127.0.0.1", "connection": None}]
+
+
+async def test_a_certificate_for_clients_is_let_in(it: Clinic) -> None:
+    key = make_key("client", use=ExtendedKeyUsageOID.CLIENT_AUTH)
+    await add_certificate(it.owner, it.tenant, it.connection, key)
+    await until(lambda: key.der in it.listener.trusted)
+    assert await (await it.tls(key)).send(message("1")) == ("AA", "1")
 
 
 async def test_two_certificates_may_overlap_and_each_is_let_in(it: Clinic) -> None:
