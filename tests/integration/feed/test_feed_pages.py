@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
 
+from support.feed_pages import put, turn
 from support.house import House, Staff, house
 from support.scheduling import siu
 from support.senders import certificate_pem
-from vestibule.feed.inbox import about
 from vestibule.feed.looking import unusually_silent
 from vestibule.feed.model import FeedSettings, Rule, RuleField
 from vestibule.identity.model import StaffRole
-from vestibule.kit.ids import new_id
 from vestibule.platform.audit import SYSTEM
 from vestibule.visits.model import Place
-from vestibule.wiring.feeding import make_processing
 
 ENGINEER = StaffRole.INTEGRATION_ENGINEER
 
@@ -43,25 +39,6 @@ async def settings_of(h: House) -> FeedSettings:
         return await h.parts.feed_settings.get(tx, h.connection.id)
 
 
-async def put(h: House, owner: asyncpg.Connection, body: bytes, **more: Any) -> int:
-    """A message as the listener leaves it."""
-    name = new_id().bytes * 2
-    sealed = h.parts.box.seal_bytes(body, about=about(h.tenant, name))
-    columns = {
-        "tenant_id": h.tenant,
-        "connection_id": h.connection.id,
-        "name": name,
-        "control_id": "2001",
-        "body": sealed,
-        "body_hash": hashlib.sha256(body).digest(),
-        "size": len(body),
-        "via": "mllps",
-    } | more
-    places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
-    made: int = await owner.fetchval(f"insert into feed_inbox ({', '.join(columns)}) values ({places}) returning id", *columns.values())
-    return made
-
-
 async def upload(staff: Staff, path: str, data: bytes, *, pasted: str = "") -> tuple[int, str]:
     """A file as a browser sends it."""
     form = aiohttp.FormData()
@@ -79,7 +56,7 @@ async def test_a_feed_is_set_up_part_by_part(h: House, staff: Staff) -> None:
     rules = {
         "order": ["20", "10", "30"],
         "what": ["any", "resource", ""],
-        "matches": ["", " VIDEO   ROOM ", ""],
+        "pattern": ["", " VIDEO   ROOM ", ""],
         "verdict": ["not", "clinic", "home"],
         "revision": "1",
     }
@@ -127,7 +104,7 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(h
     )
     status, page = await staff.post_form(f"{place}/fields", {"csn_from": "x", "zone": "Nowhere", "raw_hours": "many", "revision": "0"})
     assert (status, "Choose a time zone" in page, 'value="Nowhere"' in page, "Between 1 and 72 hours" in page) == (400, True, True, True)
-    status, page = await staff.post_form(f"{place}/rules", {"what": "resource", "matches": " ", "verdict": "home", "revision": "0"})
+    status, page = await staff.post_form(f"{place}/rules", {"what": "resource", "pattern": " ", "verdict": "home", "revision": "0"})
     assert (status, "A rule needs something" in page) == (400, True)
     status, page = await staff.post_form(f"{place}/rules", {"what": "hacked", "verdict": "home", "revision": "0"})
     assert status == 400
@@ -152,6 +129,7 @@ async def test_a_certificate_may_be_pasted_and_removed(h: House, staff: Staff) -
     status, page = await upload(staff, place, pem)
     assert (status, "already" in page) == (409, True)
     assert "expires in" in (await staff.get(f"feed/{h.connection.id}"))[1]
+    assert "Senders of appointments that will be refused soon" in (await staff.get("home"))[1]
     async with h.parts.db.tenant(h.tenant) as tx:
         [one] = await h.parts.feed_settings.certificates(tx)
     assert (await staff.post_form(f"{place}/{one.id}/remove"))[0] == 303
@@ -162,12 +140,6 @@ async def enable(h: House) -> None:
     async with h.parts.db.tenant(h.tenant) as tx:
         changes = {"enabled": True, "zone": "America/Chicago", "rules": (Rule(RuleField.RESOURCE, "VIDEO ROOM"),)}
         await h.parts.feed_settings.change(tx, h.connection.id, changes, revision=0, by=SYSTEM)
-
-
-async def turn(h: House) -> None:
-    processing = make_processing(h.parts)
-    while await processing.turn():
-        pass
 
 
 async def test_the_live_page_counts_what_came_and_says_who_sent(h: House, staff: Staff, owner: asyncpg.Connection) -> None:

@@ -50,13 +50,13 @@ class RulesForm(msgspec.Struct, forbid_unknown_fields=True):
 
     order: str | list[str] = ""
     what: str | list[str] = ""
-    matches: str | list[str] = ""
+    pattern: str | list[str] = ""
     verdict: str | list[str] = ""
     revision: int = 0
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """As they were written."""
-        columns = [[one] if isinstance(one, str) else one for one in (self.order, self.what, self.matches, self.verdict)]
+        columns = [[one] if isinstance(one, str) else one for one in (self.order, self.what, self.pattern, self.verdict)]
         return [(order, what, matches, verdict) for order, what, matches, verdict in zip_longest(*columns, fillvalue="")]
 
 

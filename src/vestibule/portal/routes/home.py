@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from litestar import get
 
+from vestibule.feed.service import FeedSettingsService
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.clock import Clock
+from vestibule.kit.ids import ConnectionId
 from vestibule.platform.db import Database, Tx
 from vestibule.portal import words
 from vestibule.portal.model import Report
@@ -22,7 +24,9 @@ from vestibule.tenancy.organisations import Organisations
 from vestibule.tenancy.service import Tenancy
 
 _SOON = timedelta(days=60)
+_FEED_SOON = timedelta(days=30)
 _SHOWN = 50
+_FEED = frozenset({StaffRole.ADMINISTRATOR, StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER})
 _READERS = frozenset({StaffRole.ADMINISTRATOR, StaffRole.APPROVER, StaffRole.INTEGRATION_ENGINEER, StaffRole.AUDITOR})
 
 
@@ -37,6 +41,7 @@ class Now:
         unfinished: drafts and what was rejected.
         ill: connections whose last check found something.
         expiring: connections whose certificates end soon, and when.
+        feeds: connections a sender's certificate of whose appointments feed ends soon or has ended, and when.
     """
 
     departments: bool = False
@@ -47,6 +52,7 @@ class Now:
     unfinished: tuple[ConnectionLine, ...] = ()
     ill: tuple[tuple[ConnectionLine, Report], ...] = ()
     expiring: tuple[tuple[ConnectionLine, datetime], ...] = ()
+    feeds: tuple[tuple[ConnectionLine, datetime], ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -64,6 +70,7 @@ async def home(
     approvals: Approvals,
     tenancy: Tenancy,
     reports: Reports,
+    feed_settings: FeedSettingsService,
 ) -> AnyResponse:
     """What needs doing now."""
     now = Now()
@@ -71,6 +78,8 @@ async def home(
         brand = (await organisations.get(tx)).name
         if principal.roles & _READERS:
             now = await _now(tx, principal, clock, organisations, approvals, tenancy, reports)
+        if principal.roles & _FEED:
+            now = replace(now, feeds=await _feeds(tx, clock, approvals, feed_settings))
     return show(
         request,
         principal,
@@ -102,6 +111,18 @@ async def _now(
         ill=tuple((by_id[one], report) for (one, kind), report in found.items() if kind == "check" and (report.stops or report.looks)),
         expiring=tuple((by_id[one], since + CERTIFICATE_DAYS) for one, since in old if one in by_id),
     )
+
+
+async def _feeds(
+    tx: Tx, clock: Clock, approvals: Approvals, feed_settings: FeedSettingsService
+) -> tuple[tuple[ConnectionLine, datetime], ...]:
+    """Senders that will be refused soon, or are: those whose newest certificate ends within thirty days."""
+    newest: dict[ConnectionId, datetime] = {}
+    for one in await feed_settings.certificates(tx):
+        newest[one.connection] = max(one.not_after, newest.get(one.connection, one.not_after))
+    due = {connection: ends for connection, ends in newest.items() if ends < clock.now() + _FEED_SOON}
+    lines = (await approvals.lines(tx, limit=_SHOWN)).items if due else []
+    return tuple((line, due[line.id]) for line in lines if line.id in due)
 
 
 ROUTES = [home]
