@@ -90,11 +90,17 @@ class FeedSeen:
         plain: networks from which messages are taken without TLS.
         keys: subject and end of each certificate by which a sender proves itself.
         zone: set for times that come without one.
+        last: when the last message came; None for never.
+        silent: for longer than was usual in the week before.
+        quarantined: messages that wait for a person.
     """
 
     plain: bool = False
     keys: tuple[tuple[str, datetime], ...] = ()
     zone: bool = True
+    last: datetime | None = None
+    silent: bool = False
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)

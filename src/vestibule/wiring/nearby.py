@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Final
 from urllib.parse import urlsplit
 
 from vestibule.doctor.ports import Around, CarrierSeen, FeedSeen
+from vestibule.feed.looking import FeedLooking
 from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.origins import is_loopback_host
 from vestibule.messages.model import Account, CarrierKind, Channel, Sender
@@ -27,6 +29,7 @@ class Nearby:
     db: Database
     messages: MessageSettings
     feed: FeedSettingsService
+    looking: FeedLooking
     carriers: Mapping[CarrierKind, Carrier]
 
     async def around(self, connection: Connection) -> Around:
@@ -43,8 +46,16 @@ class Nearby:
         settings = await self.feed.get(tx, connection.id)
         if not settings.enabled:
             return None
-        keys = tuple((one.subject, one.not_after) for one in await self.feed.certificates(tx, connection.id))
-        return FeedSeen(plain=settings.plain_port is not None, keys=keys, zone=bool(settings.zone))
+        certificates = await self.feed.certificates(tx, connection.id)
+        live = await self.looking.live(tx, connection.id, certificates)
+        return FeedSeen(
+            plain=settings.plain_port is not None,
+            keys=tuple((one.subject, one.not_after) for one in certificates),
+            zone=bool(settings.zone),
+            last=live.last and live.last.astimezone(UTC),
+            silent=live.silent,
+            quarantined=live.quarantined,
+        )
 
     def _carrier(self, account: Account, senders: list[Sender]) -> CarrierSeen:
         proof = _PROVED_BY.get(account.kind)

@@ -19,6 +19,7 @@ from vestibule.doctor.register import TenancyRegister
 from vestibule.doctor.service import Doctor
 from vestibule.errors import BadInput
 from vestibule.feed.forgetting import FeedForgetting
+from vestibule.feed.looking import FeedLooking
 from vestibule.feed.service import FeedSettingsService
 from vestibule.identity.members import Members
 from vestibule.identity.model import MemberState, StaffRole
@@ -27,6 +28,8 @@ from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import MemberId, new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
+from vestibule.messages.model import CarrierKind
+from vestibule.messages.ports import Carrier
 from vestibule.messages.setting import MessageSettings
 from vestibule.platform.audit import Audit
 from vestibule.platform.cells import Cells, read_cells
@@ -131,7 +134,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     try:
         await listener.start()
         tenancy, effects, mail = Tenancy(clock, box), Effects(), _mail(settings, clock)
-        nearby = Nearby(db, MessageSettings(box), FeedSettingsService(clock, audit), carriers_on(looking, mail, clock))
+        nearby = _nearby(db, box, tenancy, carriers_on(looking, mail, clock), audit, clock)
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness = Witness(db=db, audit=audit, clock=clock)
@@ -181,6 +184,11 @@ def _door(settings: Settings, clock: Clock) -> Http:
 def _mail(settings: Settings, clock: Clock) -> Mail:
     name, loopback = urlsplit(settings.origin).hostname or "localhost", settings.allow_loopback_http
     return Mail(name=name, clock=clock, allow_loopback=loopback, allow_networks=settings.allow_networks, on_call=_count_call)
+
+
+def _nearby(db: Database, box: SecretBox, tenancy: Tenancy, carriers: dict[CarrierKind, Carrier], audit: Audit, clock: Clock) -> Nearby:
+    feed, looking = FeedSettingsService(clock, audit), FeedLooking(clock, box, audit, tenancy)
+    return Nearby(db, MessageSettings(box), feed, looking, carriers)
 
 
 def _doctor(outside: Http, nearby: Nearby, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:

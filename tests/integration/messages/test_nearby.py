@@ -11,6 +11,7 @@ from practice.server import Running, start
 from support.message_office import MessageOffice
 from vestibule.doctor.ports import Around
 from vestibule.errors import NotAllowed
+from vestibule.feed.looking import FeedLooking
 from vestibule.feed.service import FeedSettingsService
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.ids import TenantId
@@ -33,7 +34,8 @@ async def hospital() -> AsyncIterator[Running]:
 async def test_accounts_senders_and_feed_are_seen_and_the_account_can_be_asked(db: Database, tenant: TenantId, hospital: Running) -> None:
     clock, office, http = SystemClock(), MessageOffice(), Http(allow_loopback_http=True)
     feed = FeedSettingsService(clock, Audit(clock))
-    nearby = Nearby(db, office.settings, feed, carriers_on(http, Mail(), clock))
+    looking = FeedLooking(clock, office.box, Audit(clock), office.tenancy)
+    nearby = Nearby(db, office.settings, feed, looking, carriers_on(http, Mail(), clock))
     async with db.tenant(tenant) as tx:
         name = await office.connection(tx)
         connection = await office.tenancy.connection(tx, name)
@@ -59,6 +61,7 @@ async def test_accounts_senders_and_feed_are_seen_and_the_account_can_be_asked(d
     assert around.carriers[0].senders == ((seed.TOLL_FREE, "pending"),)
     assert around.feed is not None
     assert (around.feed.plain, around.feed.keys, around.feed.zone) == (False, (), True)
+    assert (around.feed.last, around.feed.silent, around.feed.quarantined) == (None, False, 0)
     await around.carriers[0].check()
     with pytest.raises(NotAllowed):
         await around.carriers[1].check()

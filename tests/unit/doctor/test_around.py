@@ -107,26 +107,32 @@ def test_messages_without_a_sender_are_named_only_where_they_are_to_be_sent() ->
 YEAR, WEEK, PAST = NOW + timedelta(days=365), NOW + timedelta(days=7), NOW - timedelta(days=1)
 
 
+CN = "CN=engine"
+
+
 @pytest.mark.parametrize(
     ("seen", "found"),
     [
-        (FeedSeen(keys=(("CN=engine", YEAR),)), ["feed"]),
-        (FeedSeen(keys=(("CN=engine", WEEK),)), ["feed-certificate-ends"]),
-        (FeedSeen(keys=(("CN=engine", WEEK), ("CN=engine", YEAR))), ["feed"]),
-        (FeedSeen(keys=(("CN=engine", PAST),)), ["feed-certificate-over"]),
-        (FeedSeen(keys=(("CN=engine", PAST), ("CN=engine", WEEK))), ["feed-certificate-ends"]),
-        (FeedSeen(), ["feed-no-sender"]),
-        (FeedSeen(plain=True), ["feed-plain"]),
-        (FeedSeen(plain=True, zone=False), ["feed-plain", "feed-no-zone"]),
+        (FeedSeen(keys=((CN, YEAR),), last=PAST), ["feed"]),
+        (FeedSeen(keys=((CN, YEAR),)), ["feed-never-heard"]),
+        (FeedSeen(keys=((CN, YEAR),), last=PAST, silent=True), ["feed-silent"]),
+        (FeedSeen(keys=((CN, YEAR),), last=PAST, quarantined=3), ["feed", "feed-quarantine"]),
+        (FeedSeen(keys=((CN, WEEK),), last=PAST), ["feed-certificate-ends", "feed"]),
+        (FeedSeen(keys=((CN, WEEK), (CN, YEAR)), last=PAST), ["feed"]),
+        (FeedSeen(keys=((CN, PAST),), last=PAST), ["feed-certificate-over", "feed"]),
+        (FeedSeen(keys=((CN, PAST), (CN, WEEK)), last=PAST), ["feed-certificate-ends", "feed"]),
+        (FeedSeen(), ["feed-no-sender", "feed-never-heard"]),
+        (FeedSeen(plain=True, last=PAST), ["feed-plain", "feed"]),
+        (FeedSeen(plain=True, zone=False, last=PAST), ["feed-plain", "feed-no-zone", "feed"]),
     ],
 )
-def test_a_feed_is_judged_by_who_may_send(seen: FeedSeen, found: list[str]) -> None:
+def test_a_feed_is_judged_by_who_may_send_and_whether_anything_comes(seen: FeedSeen, found: list[str]) -> None:
     assert codes(list(feed(seen, NOW))) == found
     assert all(one.remedy for one in feed(seen, NOW) if one.level is not Level.GOOD)
 
 
 def test_a_subject_from_outside_stays_on_its_line() -> None:
-    (finding,) = feed(FeedSeen(keys=(('CN=<b>"x"\n' + "y" * 500, WEEK),)), NOW)
+    (finding, _) = feed(FeedSeen(keys=(('CN=<b>"x"\n' + "y" * 500, WEEK),)), NOW)
     assert "\n" not in finding.what
     assert "<" not in finding.what
     assert len(finding.what) < 300

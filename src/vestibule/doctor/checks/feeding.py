@@ -30,5 +30,19 @@ def feed(seen: FeedSeen, now: datetime) -> Iterator[Finding]:
     if not seen.zone:
         what = "Times that come without a time zone are refused: none is set for this connection's feed."
         yield look("feed-no-zone", what, "Set the time zone of the clinics, if the sender's times have none.")
-    if lasting:
-        yield good("feed", f"Senders of appointments that are known: {len(seen.keys)}.")
+    yield from _heard(seen)
+
+
+def _heard(seen: FeedSeen) -> Iterator[Finding]:
+    """Does anything come?"""
+    remedy = "Look whether `vestibule mllp` runs and its port is open, then ask whoever runs the interface engine."
+    if seen.last is None:
+        yield look("feed-never-heard", "No appointment has ever come by this connection's feed.", remedy)
+    elif seen.silent:
+        what = f"The feed is silent for longer than it was in the week before; the last message came at {seen.last:%Y-%m-%d %H:%M} UTC."
+        yield look("feed-silent", what, remedy)
+    else:
+        yield good("feed", f"The last appointment came at {seen.last:%Y-%m-%d %H:%M} UTC.")
+    if seen.quarantined:
+        what = f"Messages of the feed that wait for a person: {seen.quarantined}."
+        yield look("feed-quarantine", what, "Look at them on the page of the feed: each says what stands against it.")
