@@ -33,6 +33,7 @@ from vestibule.platform.http.headers import carried_to_another_origin, checked, 
 from vestibule.platform.http.record import Call, path_shape, write_down
 from vestibule.platform.http.resolver import Lookup, open_session, system_lookup
 from vestibule.platform.http.target import BadUrl, Target, join, origin_of, parse
+from vestibule.platform.http.trust import system_trust
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class Http:
             self._policies["http"] = Policy(public=False, loopback=True)
         self._clock = clock or SystemClock()
         self._lookup = lookup
-        self._trust = trust or ssl.create_default_context()
+        self._trust = trust or system_trust()
         self._trust.minimum_version = max(self._trust.minimum_version, ssl.TLSVersion.TLSv1_2)
         self._per_origin = per_origin
         self._on_call = on_call

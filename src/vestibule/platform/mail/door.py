@@ -31,6 +31,7 @@ from vestibule.platform.http.handshake import addresses_of, connected
 from vestibule.platform.http.record import Call, write_down
 from vestibule.platform.http.resolver import Lookup, system_lookup
 from vestibule.platform.http.target import BadUrl, Target, parse
+from vestibule.platform.http.trust import system_trust
 
 # With these the letter has surely not left.
 NEVER_SENT: Final = frozenset({"mail-refused-address", "mail-bad-server", "mail-insecure", "mail-tls", "mail-unreachable"})
@@ -132,7 +133,7 @@ class Mail:
         self._name = name
         self._clock = clock or SystemClock()
         self._lookup = lookup
-        self._trust = trust or ssl.create_default_context()
+        self._trust = trust or system_trust()
         self._trust.minimum_version = max(self._trust.minimum_version, ssl.TLSVersion.TLSv1_2)
         self._on_call = on_call
 

@@ -63,6 +63,7 @@ _CONDITIONS = {
     "hl7-charset": ("102", "Data type error"),
     "hl7-type": ("200", "Unsupported message type"),
     "hl7-event": ("201", "Unsupported event code"),
+    "hl7-control-id-reused": ("205", "Duplicate key identifier"),
 }
 _INTERNAL = ("207", "Application internal error")
 
