@@ -89,6 +89,8 @@ def _message_words() -> dict[str, str]:
         "message-report.exported": _("Downloaded the SMS report"),
         "message-trial.sent": _("Sent a sample message"),
         "message-wording.changed": _("Changed a text to patients"),
+        "message.sent-directly": _("Texted a patient the link"),
+        "message.settled": _("Decided what became of a message"),
         "message-wording.reset": _("Went back to a ready-made text"),
         "number.bought": _("Number was bought"),
         "number.failed": _("Number could not be had"),

@@ -281,6 +281,7 @@ class Message:
         round: how often it was planned; each time has an effect of its own.
         account: through which it went.
         carrier_id: what the carrier calls it.
+        language: the one somebody chose for it; empty for the patient's own.
     """
 
     id: UUID
@@ -311,6 +312,7 @@ class Message:
     carrier_id: str = ""
     effect: EffectId | None = None
     planned_at: datetime | None = None
+    language: str = ""
 
     @property
     def given(self) -> bool:

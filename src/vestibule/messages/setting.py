@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -59,6 +60,11 @@ class MessageSettings:
     async def is_test(self, tx: Tx, address: str) -> bool:
         """Whether an address is for trying things out, and no carrier must be given anything for it."""
         return await self._policies.is_test(bound(tx), tx, self._box.keyed_hashes(test_key(address)))
+
+    async def tests_among(self, tx: Tx, addresses: Collection[str]) -> set[str]:
+        """The same of many at once: those of them that are."""
+        keys = {key: address for address in addresses for key in self._box.keyed_hashes(test_key(address))}
+        return {keys[key] for key in await self._policies.tests_among(bound(tx), tx, list(keys))} if keys else set()
 
     async def account(self, tx: Tx, account: UUID) -> Account:
         """An account with its secrets opened.

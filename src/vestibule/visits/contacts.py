@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from vestibule.kit.ids import ParticipantId, TenantId, VisitId
-from vestibule.platform.db import Tx
+from vestibule.platform.db import Database, Tx
 from vestibule.visits.book import Book, tenant_of
 from vestibule.visits.model import EventKind, Visit
 from vestibule.visits.store import ContactStore, Row
@@ -76,6 +77,23 @@ class Contacts:
         """Everybody of a visit who can be reached."""
         tenant = tenant_of(tx)
         return [self._reach(tenant, row) for row in await self._store.of_visit(tenant, tx, visit)]
+
+    async def of_visits(self, tx: Tx, visits: Sequence[VisitId]) -> list[Reach]:
+        """Everybody of several visits who can be reached."""
+        tenant = tenant_of(tx)
+        return [self._reach(tenant, row) for row in await self._store.of_visits(tenant, tx, list(visits))]
+
+    async def forget_at(self, tx: Tx, visit: VisitId, at: datetime) -> None:
+        """When what is known of a visit's people is to be erased at the latest. Says nothing: it is erased by `erase`."""
+        await self._store.forget_at(tenant_of(tx), tx, visit, at)
+
+    async def to_forget(self, tx: Tx, at: datetime, *, limit: int) -> list[VisitId]:
+        """Visits whose people's contacts are to be erased by now, the longest overdue first."""
+        return await self._store.to_forget(tenant_of(tx), tx, at, limit)
+
+    async def whose_to_forget(self, db: Database, at: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations behind `after` that have contacts to erase."""
+        return await self._store.whose_to_forget(db, at, after, most)
 
     async def with_phone(self, tx: Tx, phone: str) -> list[Reach]:
         """Everybody who is reached under a number, in whichever visit."""

@@ -13,7 +13,7 @@ from vestibule.visits.book import Book, tenant_of
 from vestibule.visits.model import EventKind, PersonRole, Visit
 from vestibule.visits.store import LinkStore, Row
 
-_CODE_BYTES = 18  # 144 bits, 24 characters
+CODE_BYTES = 18  # 144 bits, 24 characters
 _PHASE = "link.use"
 
 
@@ -65,7 +65,7 @@ class Links:
         participant: ParticipantId | None = None,
     ) -> tuple[str, UUID, Visit]:
         """A new link into a locked visit: its code, its id, and the visit after."""
-        code, link = new_secret(_CODE_BYTES), new_id()
+        code, link = new_secret(CODE_BYTES), new_id()
         await self._store.insert(
             tenant_of(tx),
             tx,

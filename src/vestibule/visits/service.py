@@ -39,9 +39,10 @@ from vestibule.visits.model import (
 )
 from vestibule.visits.presence import Presence
 from vestibule.visits.store import ContactStore, LinkStore, PresenceStore, VisitStore
+from vestibule.visits.telling import Telling, WantedLink, Word
 
 # What features above may use of us; the rest is our inside.
-__all__ = ["Appointment", "Contact", "Link", "Reach", "Visits", "Window", "WindowState", "join_window"]
+__all__ = ["Appointment", "Contact", "Link", "Reach", "Visits", "WantedLink", "Window", "WindowState", "Word", "join_window"]
 
 _PHASE = "visit.step"
 _K = EventKind
@@ -56,6 +57,7 @@ class Visits:
         self.book = Book(self.store, clock, box)
         self.presence = Presence(self.book, PresenceStore())
         self.links = Links(self.book, LinkStore())
+        self.telling = Telling(self.book, LinkStore())
         self.contacts = Contacts(self.book, ContactStore())
         self.door = Door(self.book, self.contacts)
         self.appointments = Appointments(self.book, self.door)

@@ -16,6 +16,7 @@ from vestibule.platform.telemetry.logs import log
 from vestibule.portal.sweeping import EhrSignInSweep
 from vestibule.retention.service import Retention
 from vestibule.wiring.launching import make_launches
+from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
 
@@ -50,7 +51,8 @@ class Tidying:
         """
         retention = Retention(visits=parts.visits, tenancy=parts.tenancy, clock=parts.clock)
         launches, ehr = launches or make_launches(parts), EhrSignInSweep(parts.clock)
-        feed = FeedForgetting(parts.clock)
+        feed, contacts = FeedForgetting(parts.clock), parts.messages.forgetting
+        outcomes, receipts = make_outcomes(parts), make_receipts(parts, {})
         self._db = parts.db
         self._portion = portion
         self._sign_ins = make_sign_ins(parts)
@@ -63,6 +65,12 @@ class Tidying:
             Chore("ehr-sign-ins-swept", ehr.due, _within(ehr.sweep)),
             Chore("feed-bodies-erased", feed.due_bodies, _within(feed.erase_bodies)),
             Chore("feed-forgotten", feed.due_rows, _within(feed.forget)),
+            Chore("contacts-forgotten", contacts.due, contacts.forget),
+            Chore("receipts-forgotten", receipts.due, _within(receipts.sweep)),
+        )
+        self.quick: Sequence[Chore] = (
+            Chore("messages-planned-anew", parts.messages.due_to_replan, parts.messages.replan_due),
+            Chore("messages-lost", outcomes.whose_lost, outcomes.find_lost),
         )
 
     async def round(self) -> None:
@@ -70,6 +78,11 @@ class Tidying:
         for chore in self.chores:
             await attempt(chore.name, self._through(chore))
         await attempt("sign-ins-swept", self._sign_ins.sweep())
+
+    async def quick_round(self) -> None:
+        """What somebody may be waiting for."""
+        for chore in self.quick:
+            await attempt(chore.name, self._through(chore))
 
     async def _through(self, chore: Chore) -> None:
         after = _FIRST

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from vestibule.kit.ids import ConnectionId
 from vestibule.messages.carrying import Carrying, Replan
 from vestibule.messages.desk.frame import Desk
 from vestibule.messages.ordering import NumberOrders
@@ -13,7 +12,6 @@ from vestibule.messages.policies import Policies
 from vestibule.messages.report import Reporting
 from vestibule.messages.setting import MessageSettings
 from vestibule.messages.trial import Trials
-from vestibule.platform.db import Tx
 from vestibule.wiring.messaging import make_carriers, make_shops
 from vestibule.wiring.parts import Parts
 
@@ -68,7 +66,3 @@ def make_desk(parts: Parts, replan: Replan) -> Desk:
         origin=parts.settings.origin,
         loopback=parts.settings.allow_loopback_http,
     )
-
-
-async def nothing_pending(tx: Tx, connection: ConnectionId) -> None:
-    """Nothing is planned yet, so that nothing is to be planned anew."""

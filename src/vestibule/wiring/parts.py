@@ -29,7 +29,11 @@ from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import MemberId, new_id, random_bytes
 from vestibule.kit.secretbox import SecretBox
 from vestibule.messages.model import CarrierKind
+from vestibule.messages.optouts import OptOuts
+from vestibule.messages.outlook import Outlook
+from vestibule.messages.pending import Pending
 from vestibule.messages.ports import Carrier
+from vestibule.messages.service import Messages
 from vestibule.messages.setting import MessageSettings
 from vestibule.platform.audit import Audit
 from vestibule.platform.cells import Cells, read_cells
@@ -79,6 +83,7 @@ class Parts:
     cells: Cells
     doctor: Doctor
     feed_settings: FeedSettingsService
+    messages: Messages
 
 
 def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -137,8 +142,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         nearby = _nearby(db, box, tenancy, carriers_on(looking, mail, clock), audit, clock)
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
-        witness = Witness(db=db, audit=audit, clock=clock)
-        visits.subscribers.extend((writeback.on_event, witness.on_event, FeedForgetting(clock).on_event))
+        witness, messages = Witness(db=db, audit=audit, clock=clock), _messages(visits, tenancy, effects, audit, box, clock)
+        visits.subscribers.extend((writeback.on_event, witness.on_event, FeedForgetting(clock).on_event, messages.on_event))
         yield Parts(
             settings=settings,
             clock=clock,
@@ -164,12 +169,28 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             cells=_cells(db, http, clock, settings),
             doctor=_doctor(looking, nearby, tenancy, settings, clock),
             feed_settings=nearby.feed,
+            messages=messages,
         )
     finally:
         await looking.close()
         await http.close()
         await listener.stop()
         await db.close()
+
+
+def _messages(visits: Visits, tenancy: Tenancy, effects: Effects, audit: Audit, box: SecretBox, clock: Clock) -> Messages:
+    """What plans messages with the events they follow from, in every process that steps visits."""
+    optouts = OptOuts(clock=clock, box=box)
+    return Messages(
+        clock=clock,
+        box=box,
+        visits=visits,
+        outlook=Outlook(visits=visits, tenancy=tenancy, optouts=optouts),
+        optouts=optouts,
+        settings=MessageSettings(box),
+        pending=Pending(clock=clock, effects=effects),
+        audit=audit,
+    )
 
 
 def _cells(db: Database, http: Http, clock: Clock, settings: Settings) -> Cells:

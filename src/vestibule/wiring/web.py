@@ -24,6 +24,7 @@ from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.messages import desk as message_pages
+from vestibule.messages import hooks as message_hooks
 from vestibule.platform.cells import Elsewhere
 from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
@@ -43,7 +44,8 @@ from vestibule.wiring.cells import PLACES
 from vestibule.wiring.feeding import feed_services
 from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
-from vestibule.wiring.message_desk import make_desk, nothing_pending
+from vestibule.wiring.message_desk import make_desk
+from vestibule.wiring.messaging import make_hooks
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
 from vestibule.wiring.signing_in import make_sign_ins
@@ -116,6 +118,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,
         *message_pages.ROUTES,
+        *message_hooks.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
         *rehearsal_routes.ROUTES,
@@ -153,7 +156,8 @@ def _services(parts: Parts) -> dict[str, object]:
         **feed_services(parts),
         **handover_services(parts, launches),
         **portal_services(parts, launches),
-        "desk": make_desk(parts, nothing_pending),
+        "hooks": make_hooks(parts),
+        "desk": make_desk(parts, parts.messages.replan),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }
 

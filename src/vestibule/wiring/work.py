@@ -11,7 +11,8 @@ from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.settings import Settings
 from vestibule.wiring.chores import Tidying, attempt
 from vestibule.wiring.feeding import make_processing
-from vestibule.wiring.message_desk import make_carrying, make_orders, nothing_pending
+from vestibule.wiring.message_desk import make_carrying, make_orders
+from vestibule.wiring.messaging import message_worker
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
@@ -23,13 +24,13 @@ _CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soo
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Carry out effects, apply what came in, and keep house, until told to stop."""
     async with open_parts(settings, database_url) as parts:
-        worker, processing = effect_worker(parts), make_processing(parts)
-        running = asyncio.gather(worker.run(), processing.run())
+        workers, processing = (effect_worker(parts), message_worker(parts)), make_processing(parts)
+        running = asyncio.gather(*(worker.run() for worker in workers), processing.run())
         chores = asyncio.create_task(keep_house(parts))
         log.info("working")
         await stop.wait()
         chores.cancel()
-        await asyncio.gather(worker.stop(), processing.stop())
+        await asyncio.gather(*(worker.stop() for worker in workers), processing.stop())
         await running
 
 
@@ -52,9 +53,10 @@ async def keep_house(parts: Parts) -> None:
 
     They go side by side: where much is over at once a round takes its time, and nobody waits in a dead node's name for it.
     """
-    tidying, orders = Tidying(parts), make_orders(parts, make_carrying(parts, nothing_pending))
+    tidying, orders = Tidying(parts), make_orders(parts, make_carrying(parts, parts.messages.replan))
     await asyncio.gather(
         _again("presence", _CHORES_EVERY, lambda: parts.visits.presence.reap(parts.db)),
+        _again("messages", _CHORES_EVERY, tidying.quick_round),
         _again("retention", _SLOW_CHORES_EVERY, tidying.round),
         _again("numbers", _CHORES_EVERY, lambda: orders.round(parts.db)),
     )

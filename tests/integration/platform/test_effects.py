@@ -456,16 +456,14 @@ async def test_the_program_withdraws_what_waits_and_not_what_is_over(db: Databas
         assert [a.by for a in await EFFECTS.attempts(tenant, tx, effect)] == ["system:overtaken"]
 
 
-async def test_a_handler_sees_why_the_attempt_before_came_to_nothing_and_from_when_on_it_could_run(db: Database, tenant: TenantId) -> None:
+async def test_a_handler_sees_why_the_attempt_before_came_to_nothing_and_how_late_it_is(db: Database, tenant: TenantId) -> None:
     record = Recorder(a=[Retry("wait-a-moment", 0.05)])
     await put(db, tenant, "a")
     async with working(db, record):
         await settled(db, tenant)
     first, second = record.effects
     assert (first.code, second.code) == ("", "wait-a-moment")
-    assert first.run_at is not None
-    assert second.run_at is not None
-    assert second.run_at - first.run_at >= timedelta(seconds=0.05)
+    assert 0 <= second.late < 10
 
 
 class Book:

@@ -156,6 +156,11 @@ class PolicyStore:
             )
         )
 
+    async def tests_among(self, tenant: TenantId, tx: Tx, keys: list[bytes]) -> set[bytes]:
+        """Those of these fingerprints that are of addresses for trying things out."""
+        sql = "select address_key from message_test_recipients where tenant_id = $1 and address_key = any($2::bytea[])"
+        return {bytes(row["address_key"]) for row in await tx.fetch(sql, tenant, keys)}
+
     async def test_recipients(self, tenant: TenantId, tx: Tx) -> list[Row]:
         """All of them, in the order in which they were added."""
         return await tx.fetch(

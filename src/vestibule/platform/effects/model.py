@@ -73,7 +73,7 @@ class Effect:
         payload: ids and codes only, never patient data.
         attempts: this one included, since it was enqueued or last re-driven.
         fence: grows with every claim of this effect; what completes it must name it.
-        run_at: from when on it could be tried.
+        late: how many seconds after it could be tried it was claimed.
         code: why the attempt before this one came to nothing; empty for the first.
     """
 
@@ -89,7 +89,7 @@ class Effect:
     created_at: datetime
     state: EffectState = EffectState.RUNNING
     fence: int = 0
-    run_at: datetime | None = None
+    late: float = 0.0
     code: str = ""
 
 

@@ -48,7 +48,7 @@ set state = 'running', fence = e.fence + 1, attempts = e.attempts + 1, worker = 
     lease_until = clock_timestamp() + make_interval(secs => $8)
 from picked where e.tenant_id = picked.tenant_id and e.id = picked.id
 returning e.id, e.tenant_id, e.visit_id, e.kind, e.destination, e.promise, e.key, e.payload, e.attempts, e.created_at, e.fence, e.seq,
-    e.run_at, e.code
+    e.code, extract(epoch from clock_timestamp() - e.run_at)::double precision as late
 """
 
 # A worker that lives says so for what takes it long; where the fence has moved on, it says so in vain.

@@ -158,7 +158,7 @@ def _effect(r: Any) -> Effect:
         attempts=r["attempts"],
         created_at=r["created_at"],
         fence=r["fence"],
-        run_at=r["run_at"],
+        late=r["late"],
         code=r["code"],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from vestibule.kit.ids import ParticipantId, TenantId, VisitId
-from vestibule.platform.db import Tx
+from vestibule.platform.db import Database, Tx
 from vestibule.visits.store.rows import Row
 
 _CONTACT = "participant_id, visit_id, phone_sealed, phone_key, email_sealed, language, noted_at"
@@ -23,6 +23,25 @@ class ContactStore:
         return list(
             await tx.fetch(f"select {_CONTACT} from contacts where tenant_id = $1 and visit_id = $2 order by participant_id", tenant, visit)
         )
+
+    async def of_visits(self, tenant: TenantId, tx: Tx, visits: list[VisitId]) -> list[Row]:
+        """Everybody of several visits who can be reached."""
+        return list(await tx.fetch(f"select {_CONTACT} from contacts where tenant_id = $1 and visit_id = any($2::uuid[])", tenant, visits))
+
+    async def forget_at(self, tenant: TenantId, tx: Tx, visit: VisitId, at: datetime) -> None:
+        """When to forget it, whatever happens."""
+        await tx.execute(
+            "update contacts set forget_at = $3 where tenant_id = $1 and visit_id = $2 and forget_at is distinct from $3", tenant, visit, at
+        )
+
+    async def to_forget(self, tenant: TenantId, tx: Tx, at: datetime, limit: int) -> list[VisitId]:
+        """Visits whose contacts are to be forgotten by now."""
+        sql = "select visit_id from contacts where tenant_id = $1 and forget_at <= $2 group by 1 order by min(forget_at), 1 limit $3"
+        return [VisitId(row[0]) for row in await tx.fetch(sql, tenant, at, limit)]
+
+    async def whose_to_forget(self, db: Database, at: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """Organisations with contacts to be forgotten by now."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_contacts_over($1, $2, $3)", at, after, most)]
 
     async def put(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,6 +44,26 @@ class LinkStore:
             at,
             expires_at,
             participant,
+        )
+
+    async def insert_many(
+        self,
+        tenant: TenantId,
+        tx: Tx,
+        rows: Sequence[tuple[UUID, VisitId, bytes, datetime, ParticipantId]],
+        *,
+        role: PersonRole,
+        at: datetime,
+    ) -> None:
+        """New links: (id, visit, hash of the code, end, whose place) each."""
+        await tx.execute(
+            "insert into visit_links (tenant_id, id, visit_id, code_hash, role, made_at, expires_at, participant_id)"
+            " select $1, id, visit, hash, $7, $8, expires, participant"
+            " from unnest($2::uuid[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::uuid[]) as t (id, visit, hash, expires, participant)",
+            tenant,
+            *([row[n] for row in rows] for n in range(5)),
+            role,
+            at,
         )
 
     async def whose(self, tx: Tx, code_hash: bytes) -> TenantId | None:

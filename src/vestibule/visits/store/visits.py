@@ -35,6 +35,11 @@ class VisitStore:
             f"select {_VISIT} from visits where tenant_id = $1 and id = $2{' for update' if lock else ''}", tenant, visit
         )
 
+    async def find_many(self, tenant: TenantId, tx: Tx, visits: Sequence[VisitId], *, lock: bool) -> list[Row]:
+        """Several rows, locked in the order of their ids."""
+        sql = f"select {_VISIT} from visits where tenant_id = $1 and id = any($2::uuid[]) order by id{' for update' if lock else ''}"
+        return list(await tx.fetch(sql, tenant, list(visits)))
+
     async def find_day(self, tenant: TenantId, tx: Tx, department: DepartmentId | None, begin: datetime, end: datetime) -> list[Row]:
         """A department's visits between two times, and those still open from before; survivors of merges only, no synthetic ones."""
         return list(
@@ -143,6 +148,16 @@ class VisitStore:
         )
         return [Identifier(ConnectionId(r["connection_id"]), r["system"], r["value"]) for r in rows]
 
+    async def bearing(self, tenant: TenantId, tx: Tx, visits: Sequence[VisitId], system: str) -> set[VisitId]:
+        """Those that have a name of this system."""
+        rows = await tx.fetch(
+            "select visit_id from visit_identifiers where tenant_id = $1 and visit_id = any($2::uuid[]) and system = $3",
+            tenant,
+            list(visits),
+            system,
+        )
+        return {VisitId(row["visit_id"]) for row in rows}
+
     async def move_to(self, tenant: TenantId, tx: Tx, loser: VisitId, survivor: VisitId) -> None:
         """Let identifiers, people, links, presence, contacts and earlier mergers of one visit belong to another."""
         for table in ("visit_identifiers", "participants", "visit_links", "presence", "contacts"):
@@ -249,6 +264,33 @@ class VisitStore:
                 *columns.values(),
             )
         )
+
+    async def append_many(self, tenant: TenantId, tx: Tx, before: Mapping[VisitId, int], events: Sequence[VisitEvent]) -> bool:
+        """The next rows of several lists, which change no column; False when a list is longer than `before` says."""
+        after: dict[VisitId, int] = {}
+        for event in events:
+            after[event.visit] = event.seq
+        moved = await tx.fetch(
+            "update visits v set seq = t.after from unnest($2::uuid[], $3::integer[], $4::integer[]) as t (id, before, after)"
+            " where v.tenant_id = $1 and v.id = t.id and v.seq = t.before returning v.id",
+            tenant,
+            list(after),
+            [before[visit] for visit in after],
+            list(after.values()),
+        )
+        await tx.execute(
+            "insert into visit_events (tenant_id, visit_id, seq, at, kind, participant_id, body)"
+            " select $1, visit, seq, at, kind, who, body::jsonb from unnest($2::uuid[], $3::integer[], $4::timestamptz[], $5::text[],"
+            " $6::uuid[], $7::text[]) as t (visit, seq, at, kind, who, body)",
+            tenant,
+            [event.visit for event in events],
+            [event.seq for event in events],
+            [event.at for event in events],
+            [event.kind.value for event in events],
+            [event.participant for event in events],
+            [to_json(event.body) for event in events],
+        )
+        return len(moved) == len(after)
 
     async def events(self, tenant: TenantId, tx: Tx, visit: VisitId, *, after: int = 0, limit: int = 1000) -> list[VisitEvent]:
         """The list from a number on."""
