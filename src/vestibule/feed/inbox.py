@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vestibule.feed.model import Received, Verdict
-from vestibule.feed.store import INSERT, SETTLE, Entry
+from vestibule.feed.store import INSERT, INSERT_ONE, SETTLE, Entry
 from vestibule.kit.ids import TenantId
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db.group import Group, Limits, Session
@@ -57,7 +57,9 @@ class DurableInbox:
 
 async def _write(session: Session, rows: Sequence[Entry]) -> list[Verdict]:
     """One commit for what is new; another, where there is any, for what has a name that is known already."""
-    fresh = {record[0] for record in await session.fetch(INSERT, *zip(*rows, strict=True))}
+    alone = len(rows) == 1
+    found = await (session.fetch(INSERT_ONE, *rows[0]) if alone else session.fetch(INSERT, *zip(*rows, strict=True)))
+    fresh = {record[0] for record in found}
     if len(fresh) == len(rows):
         return [Verdict.TAKEN] * len(rows)
     verdicts: list[Verdict | None] = []

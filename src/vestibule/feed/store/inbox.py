@@ -26,16 +26,19 @@ class Entry(NamedTuple):
 _COLUMNS: Final = "tenant_id, connection_id, name, control_id, body, body_hash, size, via, certificate_id"
 _GIVEN: Final = "unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[], $7::int[], $8::text[], $9::uuid[])"
 
-# New names are taken; those that stand here already are left alone, and which they are is seen by what is missing in the answer.
-# The worker hears of it with the commit; the subselect is evaluated once, and only when something was new.
-INSERT: Final = f"""
+_NEW: Final = """
 with fresh as (
-  insert into feed_inbox ({_COLUMNS}) select * from {_GIVEN}
+  insert into feed_inbox ({columns}) {given}
   on conflict (tenant_id, connection_id, name) where not twin do nothing
   returning name
 )
-select f.name, (select pg_notify('{CHANNEL}', '')) from fresh f
+select f.name, (select pg_notify('{channel}', '')) from fresh f
 """
+# New names are taken; those that stand here already are left alone, and which they are is seen by what is missing in the answer.
+# The worker hears of it with the commit; the subselect is evaluated once, and only when something was new.
+INSERT: Final = _NEW.format(columns=_COLUMNS, given=f"select * from {_GIVEN}", channel=CHANNEL)
+# The same for one message, as in a quiet moment: half the work for the server.
+INSERT_ONE: Final = _NEW.format(columns=_COLUMNS, given="values ($1, $2, $3, $4, $5, $6, $7, $8, $9)", channel=CHANNEL)
 
 # Of names that stand here already: whether they stand for the same bytes. Where not, the newcomer is kept beside it as a twin.
 SETTLE: Final = f"""
