@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,17 +14,24 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from support.canary import AS_PATIENT, ZEPHYRINE, Canary
+from support.canary import AS_PATIENT, CALLIOPE, ZEPHYRINE, Canary
 from support.people import Person
+from support.scheduling import siu
 from support.waiting import until
 from support.whole import Visit, Whole, whole
+from vestibule.feed.inbox import DurableInbox
+from vestibule.feed.looking import FeedLooking
+from vestibule.feed.model import Received, Rule, RuleField, Sender, Via
+from vestibule.kit.ids import ConnectionId, TenantId
+from vestibule.platform.audit import SYSTEM
+from vestibule.run import opened
 
 if TYPE_CHECKING:
     from conftest import ServerThread
 
 pytestmark = pytest.mark.timeout(120)
 TABLES = "select oid::regclass::text as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
-CHANNELS = ("vestibule_event", "vestibule_effect", "vestibule_session", "vestibule_bus")
+CHANNELS = ("vestibule_event", "vestibule_effect", "vestibule_session", "vestibule_bus", "vestibule_feed", "vestibule_feed_settings")
 TYPED, SAID, FORGED = (ZEPHYRINE.words[what] for what in ("typed name", "what was said in the room", "asked in a forged launch"))
 
 
@@ -156,6 +164,81 @@ async def test_nothing_of_a_patient_is_left_anywhere(postgres: ServerThread, db_
     for column in ("name_sealed", "person_sealed", "person_key"):
         assert set(after[f"participants.{column}"]) == {"None"}, f"{column} outlived the visit"
     assert set(after["launches.sealed"]) == {"None"}
+
+
+# ---------------------------------------------------------------------- a patient in an appointment message
+
+
+def appointment(event: str, control: str, *, room: str = "VIDEO ROOM", csn: str = "700123", starts: str | None = None) -> bytes:
+    """A message in which every field of hers is filled."""
+    words = CALLIOPE.words
+    name = f"{words['family name'].upper()}^{words['given name'].upper()}"
+    body = siu(event, control=control, csn=csn, name=name, room=room, starts=starts).decode()
+    body = body.replace("Z100200", words["medical record number"]).replace("19800101", words["date of birth"].replace("-", ""))
+    body = body.replace("^PRN^CP^^^608^5550134", f"(608) 555-8190^PRN^CP~^NET^Internet^{words['e-mail']}")
+    body = body.replace("2 SAMPLE ST", f"7 {words['address']}").replace("000-00-0000", words["social security number"])
+    return (body + f"NTE|1||{words['remark']}\r").encode()
+
+
+async def send(inbox: DurableInbox, connection: tuple[TenantId, ConnectionId], body: bytes) -> None:
+    """As a socket gives it to the inbox."""
+    control = body.split(b"|")[9].decode()
+    name = hashlib.sha256(f"{connection} {control}".encode()).digest()
+    await inbox.take(Received(Sender(*connection), Via.MLLPS, control, name, body))
+
+
+async def test_nothing_of_a_patient_in_an_appointment_message_is_left_anywhere(postgres: ServerThread, db_url: str, tmp_path: Path) -> None:
+    """One applied, one that is no virtual visit, one in quarantine that a person looks at; then the appointment is cancelled."""
+    async with whole(tmp_path, db_url, log_level="debug") as house, overheard(db_url) as payloads, opened(house.settings) as parts:
+        [row] = await house.rows("select tenant_id, id from connections")
+        where = (TenantId(row["tenant_id"]), ConnectionId(row["id"]))
+        async with parts.db.tenant(where[0]) as tx:
+            changes = {"enabled": True, "zone": "America/Chicago", "rules": (Rule(RuleField.RESOURCE, "VIDEO ROOM"),)}
+            await parts.feed_settings.change(tx, where[1], changes, revision=0, by=SYSTEM)
+        inbox = DurableInbox(db_url, parts.box)
+        inbox.start()
+        looking = FeedLooking(parts.clock, parts.box, parts.audit, parts.tenancy)
+        try:
+            await send(inbox, where, appointment("S12", "1"))
+            await send(inbox, where, appointment("S12", "2", room="ROOM 7", csn="700124"))
+            await send(inbox, where, appointment("S12", "3", csn="700125", starts=""))
+            await send(inbox, where, appointment("S12", "3", csn="700126"))
+            await until(lambda: fates(house, {"applied", "ignored", "quarantined"}, 4), what="all of them have an end")
+            async with parts.db.tenant(where[0]) as tx:
+                [*listed] = (await looking.quarantine(tx, where[1])).items
+                looks = [repr(await looking.look(tx, where[1], one.id)) for one in listed]
+                tried = repr(await looking.attempt(tx, await parts.feed_settings.get(tx, where[1]), appointment("S14", "4")))
+            during = await tables(db_url)
+            async with parts.db.tenant(where[0]) as tx:
+                _line, text = await looking.reveal(tx, where[1], listed[0].id, by=SYSTEM)
+                await looking.drop(tx, where[1], by=SYSTEM)
+            await send(inbox, where, appointment("S15", "5"))
+            await until(lambda: fates(house, {"applied", "ignored", "dropped"}, 5), what="the cancel is applied")
+            after = await tables(db_url)
+        finally:
+            await inbox.stop()
+    assert CALLIOPE.words["given name"].upper() in text, "the message must have held her, or this test proves nothing"
+    assert sum(value != "None" for value in during["contacts.phone_sealed"]) == 1
+    assert sum(value != "None" for value in during["participants.name_sealed"]) == 1
+    places = {
+        "log": house.said,
+        "told between nodes": payloads,
+        "looked at, masked": looks,
+        "tried": [tried],
+        "PostgreSQL's log": [(postgres.server.home / "server.log").read_text()],
+    }
+    assert len(looks) == 2
+    assert all(places[name] for name in ("log", "told between nodes"))
+    assert leaks(CALLIOPE, places | during) == []
+    assert leaks(CALLIOPE, after) == []
+    assert set(after["feed_inbox.body"]) == {"None"}, "no message outlives the appointment"
+    assert set(after["participants.name_sealed"]) == {"None"}
+
+
+async def fates(house: Whole, states: set[str], many: int) -> bool:
+    """Whether there are so many messages, each in one of these states."""
+    rows = await house.rows("select state from feed_inbox")
+    return len(rows) == many and {row["state"] for row in rows} <= states
 
 
 # ---------------------------------------------------------------------- would it be found?

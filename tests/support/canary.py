@@ -89,3 +89,17 @@ AS_PATIENT = {
     "email": ZEPHYRINE.words["e-mail"],
     "allergies": ZEPHYRINE.words["allergies"],
 }
+# A patient of whom only the appointments feed tells; a telephone that could be dialled, so that it is taken.
+CALLIOPE = Canary(
+    {
+        "family name": "Wintergreenhalgh",
+        "given name": "Calliopexandra",
+        "medical record number": "QXM8820194",
+        "date of birth": "1941-11-23",
+        "telephone": "+1-608-555-8190",
+        "e-mail": "calliopex@ephemera.example",
+        "address": "Vexillologyterrace",
+        "social security number": "987-65-4329",
+        "remark": "Tintinnabulatrix",
+    }
+)

@@ -28,6 +28,7 @@ from vestibule.protocols.hl7v2 import parse, read_notice
 _MOST_TRIES: Final = 12  # with the back-off below, the better part of an hour
 _OURS: Final = 3  # tries of a message that trips a mistake of ours
 _LONGEST_EVENT: Final = 20
+_NOT_OURS: Final = frozenset({"hl7-type", "hl7-event"})  # messages about something else, which an interface may send besides
 
 
 class Wakes(Protocol):
@@ -175,14 +176,15 @@ class Processing:
             async with self._db.tenant(one.tenant) as tx:
                 if over:
                     settings = await self._knowing.settings(tx, one.connection)
-                    await self._finish(tx, one, settings, await self._event(tx, one), Applied(InboxState.QUARANTINED, code))
+                    await self._finish(tx, one, settings, await self._event(tx, one), _end(code))
                 else:
                     await self._store.again(one.tenant, tx, one, seconds=backoff(one.tries, base=1.0, ceiling=600.0), code=code)
         except (Unavailable, _Overtaken):
             return
         if over:
+            self._count(one, _end(code).state)
+        if over and code not in _NOT_OURS:
             log.warning("feed-message-quarantined", row=one.id, code=code)
-            self._count(one, InboxState.QUARANTINED)
 
     async def _event(self, tx: Tx, one: Claimed) -> str:
         """What kind of message it is, as far as that can be read of one that cannot."""
@@ -196,3 +198,8 @@ class Processing:
     def _count(self, one: Claimed, state: InboxState) -> None:
         FEED_MESSAGES.labels(state.value).inc()
         FEED_SECONDS.observe(max((self._clock.now() - one.received_at).total_seconds(), 0))
+
+
+def _end(code: str) -> Applied:
+    """What becomes of a message that cannot be applied: a person looks at it, unless it never was about an appointment."""
+    return Applied(InboxState.IGNORED, code, erase=True) if code in _NOT_OURS else Applied(InboxState.QUARANTINED, code)

@@ -101,7 +101,7 @@ class Contacts:
         return [self._reach(tenant, row) for row in await self._store.with_phone(tenant, tx, self._book.box.keyed_hashes(_number(phone)))]
 
     async def erase(self, tx: Tx, visit: VisitId, *, why: str) -> int:
-        """Forget how anybody of a visit can be reached; of how many something was known. `why` is a code: `ended`, `cancelled`, `time`."""
+        """Forget how anybody of a visit can be reached; of how many something was known. `why` is a code, see the events."""
         found = await self._book.read(tx, visit, lock=True)
         erased = await self._store.erase(tenant_of(tx), tx, found.id)
         for participant in erased:

@@ -213,7 +213,7 @@ TRIED = (
     (siu(starts=datetime.now(UTC) - timedelta(days=3)), "the appointment is past"),
     (siu(starts=""), "hl7-no-start"),
     (b"hello", "hl7-no-header"),
-    (b"MSH|^~\\&|", "It would go to quarantine"),
+    (b"MSH|^~\\&|", "it is not about an appointment"),
     (b"", "Paste a message first"),
 )
 

@@ -26,9 +26,10 @@ async def test_what_cannot_be_read_goes_to_quarantine_and_the_others_go_on(feed:
     await feed.process()
     fates = await feed.fates(rows)
     assert (fates[0], fates[-1]) == ("applied", "applied")
-    assert [fate.split()[0] for fate in fates[1:-1]] == ["quarantined"] * 4
-    assert fates[3] == "quarantined hl7-type"
+    assert [fate.split()[0] for fate in fates[1:3]] == ["quarantined"] * 2
     assert await owner.fetchval("select count(*) from feed_inbox where state = 'quarantined' and body is null") == 0, "nothing is lost"
+    assert fates[3:5] == ["ignored hl7-type", "ignored hl7-event"], "what is about something else is passed over"
+    assert await owner.fetchval("select count(*) from feed_inbox where state = 'ignored' and body is not null") == 0
 
 
 async def test_a_message_sealed_for_another_place_is_not_opened(feed: FeedHouse, owner: asyncpg.Connection) -> None:
