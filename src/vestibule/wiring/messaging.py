@@ -30,12 +30,12 @@ _AT_ONCE = 10
 
 def make_carriers(parts: Parts) -> dict[CarrierKind, Carrier]:
     """Every kind of carrier."""
-    return carriers_on(parts.http, parts.mail, parts.clock)
+    return carriers_on(parts.texts, parts.mail, parts.clock)
 
 
 def make_shops(parts: Parts) -> dict[CarrierKind, NumberShop]:
     """Where numbers are bought."""
-    return shops_on(parts.http, parts.clock)
+    return shops_on(parts.texts, parts.clock)
 
 
 def make_outcomes(parts: Parts) -> Outcomes:

@@ -54,10 +54,17 @@ from vestibule.wiring.nearby import Nearby
 from vestibule.writeback.ports import Record
 from vestibule.writeback.service import WriteBack
 
+# No record should be asked so much at once; a carrier that answers in a fifth of a second takes a thousand texts a second so.
+_TEXTS_AT_ONCE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a process is made of, opened and ready."""
+    """Everything a process is made of, opened and ready.
+
+    Attributes:
+        texts: the outbound door for carriers of messages; `http` is everybody else's.
+    """
 
     settings: Settings
     clock: Clock
@@ -66,6 +73,7 @@ class Parts:
     listener: Listener
     bus: Bus
     http: Http
+    texts: Http
     mail: Mail
     tenancy: Tenancy
     organisations: Organisations
@@ -132,7 +140,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     db = await Database.open(database_url, max_size=settings.pool_size)
     bus = Bus(db, listener := Listener(database_url))
     # The doctor has a door of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
-    http, looking = _door(settings, clock), _door(settings, clock)
+    http, looking, texts = _door(settings, clock), _door(settings, clock), _door(settings, clock, at_once=_TEXTS_AT_ONCE)
     audit, visits = Audit(clock), Visits(clock, box)
     identity, members, tokens = _people(settings, clock, audit, listener)
     room = _room(db, bus, visits, box, settings, clock)
@@ -152,6 +160,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             listener=listener,
             bus=bus,
             http=http,
+            texts=texts,
             mail=mail,
             tenancy=tenancy,
             organisations=Organisations(clock, audit, knows_region=_regions(settings).__contains__),
@@ -172,10 +181,8 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             messages=messages,
         )
     finally:
-        await looking.close()
-        await http.close()
-        await listener.stop()
-        await db.close()
+        for close in (texts.close, looking.close, http.close, listener.stop, db.close):
+            await close()
 
 
 def _messages(visits: Visits, tenancy: Tenancy, effects: Effects, audit: Audit, box: SecretBox, clock: Clock) -> Messages:
@@ -197,9 +204,9 @@ def _cells(db: Database, http: Http, clock: Clock, settings: Settings) -> Cells:
     return Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
 
 
-def _door(settings: Settings, clock: Clock) -> Http:
+def _door(settings: Settings, clock: Clock, *, at_once: int = 32) -> Http:
     loopback, networks = settings.allow_loopback_http, settings.allow_networks
-    return Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, on_call=_count_call)
+    return Http(clock=clock, allow_loopback_http=loopback, allow_networks=networks, per_origin=at_once, on_call=_count_call)
 
 
 def _mail(settings: Settings, clock: Clock) -> Mail:
