@@ -12,9 +12,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from support.chromium import person, shoot, violations
+from support.house import house
+from support.message_office import MessageOffice
 from support.texting import Texting, texting
 from vestibule.messages.model import MessageState, Status
 from vestibule.platform.db import Database
+from vestibule.visits.model import PersonRole
+from vestibule.visits.service import Contact
 
 PICTURES = Path(os.environ.get("VESTIBULE_TEST_PICTURES", "var/pictures"))
 
@@ -82,3 +86,32 @@ async def test_without_scripts_everything_works_but_for_what_changes_by_itself(h
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator("#part-sent")).to_contain_text("About to be sent")
     await context.close()
+
+
+async def test_beside_the_console_it_is_a_dialog_and_the_visit_stays(db_url: str, tmp_path: Path, page: Page) -> None:
+    async with house(db_url, tmp_path) as here:
+        patient = await here.come(PersonRole.PATIENT, "Amy Shaw")
+        office = MessageOffice(box=here.parts.box)
+        async with here.parts.db.tenant(here.tenant) as tx:
+            await office.consented(tx)
+            await office.policy(tx, here.connection.id)
+            await office.sender(tx, await office.account(tx), here.connection.id)
+            await here.parts.visits.contacts.note(tx, patient.visit, patient.participant.id, Contact("+16085550142"))
+        doctor = await here.come(PersonRole.PROVIDER, "Dr. Okafor")
+        await doctor.open(page, "console")
+        await page.get_by_role("link", name="Text the link").click()
+        dialog = page.get_by_role("dialog", name="Text the link")
+        await expect(dialog.get_by_text("••• 0142")).to_be_visible()
+        await fine(page, "text-5-console")
+        await dialog.get_by_label("Another number").check()
+        await dialog.get_by_label("Telephone number").fill("1")
+        await dialog.get_by_role("button", name="Send").click()
+        await expect(dialog.get_by_role("alert")).to_be_visible()
+        await dialog.get_by_label("Telephone number").fill("608 555 0177")
+        await dialog.get_by_role("button", name="Send").click()
+        await expect(dialog.locator("#part-sent")).to_contain_text("About to be sent")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(dialog).to_be_hidden()
+        assert await page.evaluate("performance.getEntriesByType('navigation').length") == 1
+        await doctor.open(page, "board")
+        await fine(page, "text-6-board")

@@ -24,6 +24,7 @@ from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.messages import desk as message_pages
+from vestibule.messages import direct as direct_texts
 from vestibule.messages import hooks as message_hooks
 from vestibule.platform.cells import Elsewhere
 from vestibule.platform.cells import routes as cell_routes
@@ -49,6 +50,7 @@ from vestibule.wiring.messaging import make_hooks
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
 from vestibule.wiring.signing_in import make_sign_ins
+from vestibule.wiring.texting import BESIDE, make_composing
 from vestibule.writeback import routes as writeback_routes
 
 VESTIBULE = Path(__file__).parents[1]
@@ -113,6 +115,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *launch_routes.ROUTES,
         *launch_history.ROUTES,
         *visit_routes.ROUTES,
+        *direct_texts.ROUTES,
         *room_routes.ROUTES,
         *writeback_routes.ROUTES,
         *feed_routes.ROUTES,
@@ -152,6 +155,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "room": parts.room,
         "meetings": parts.room,
         "launches": launches,
+        "composing": make_composing(parts),
         "joining": joining,
         **feed_services(parts),
         **handover_services(parts, launches),
@@ -179,6 +183,7 @@ def _web_config(parts: Parts) -> WebConfig:
         prove_token=lambda secret: parts.tokens.prove(parts.db, secret),
         on_refusal=parts.witness.on_refusal,
         nav=NAV,
+        beside=BESIDE,
         templates=[folder / "templates" for folder in (*features, room)],
         assets={folder.name: folder / "assets" for folder in (*features, room) if (folder / "assets").is_dir()},
         trusted_proxies=parts.settings.trusted_proxies,
