@@ -21,13 +21,15 @@ STORES = [
     "tests/integration/audit/test_tampering.py",
     "tests/integration/visits",
 ]
+# Where journeys stand: to look for them everywhere takes as long as a dozen of them.
+JOURNEYS = ["tests/journeys", "tests/integration/practice/test_browser.py"]
 
 
 def rounds() -> list[tuple[str, list[str], dict[str, str]]]:
     """(title, arguments, environment) of each round."""
     planned = [
         ("everything but the browser", ["-n", "2", "--dist", "loadfile", "-m", "not journey"], {}),
-        ("journeys in Chromium", ["-m", "journey", "tests"], {}),
+        ("journeys in Chromium", ["-m", "journey", *JOURNEYS], {}),
     ]
     if DEBIAN_15.exists():
         planned.append(("stores on PostgreSQL 15", ["-n", "2", "--dist", "loadfile", *STORES], {"VESTIBULE_TEST_PG": "15"}))
@@ -36,6 +38,8 @@ def rounds() -> list[tuple[str, list[str], dict[str, str]]]:
 
 def main() -> int:
     """0 when every round passed."""
+    # Five processes and some hundred commands read the same files: compiled once, whatever the caller's shell says of that.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if len(sys.argv) > 1:
         return subprocess.call([*PYTEST, *sys.argv[1:]])
     failed = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
+from conftest import ServerThread, add_tenant
 from vestibule.auditing.model import Wanted
 from vestibule.auditing.store import listing_sql
 from vestibule.kit.ids import TenantId
@@ -30,11 +33,22 @@ from generate_series(1, $3::bigint) n
 """
 
 
-@pytest.fixture
-async def filled(db: Database, tenant: TenantId, owner: asyncpg.Connection) -> Database:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def filled(postgres: ServerThread) -> AsyncIterator[tuple[Database, TenantId]]:
+    """Filled once: all tests here only read."""
+    url = await postgres.fresh()
+    owner = await asyncpg.connect(url)
+    tenant = await add_tenant(owner, "Northfield Clinic")
     await owner.execute(FILL, tenant, BEGAN, MANY)
     await owner.execute("analyze audit_entries")
-    return db
+    await owner.close()
+    db = await Database.open(url, min_size=1, max_size=10)
+    yield db, tenant
+    await db.close()
+    await postgres.drop(url)
 
 
 CASES: dict[str, Wanted] = {
@@ -63,10 +77,11 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("behind", [None, (BEGAN + timedelta(seconds=MANY / 2), MANY // 2)], ids=["first page", "a page in the middle"])
-async def test_no_page_reads_the_list(filled: Database, tenant: TenantId, behind: tuple[datetime, int] | None) -> None:
+async def test_no_page_reads_the_list(filled: tuple[Database, TenantId], behind: tuple[datetime, int] | None) -> None:
+    db, tenant = filled
     for name, wanted in CASES.items():
         sql, values = listing_sql(tenant, wanted, behind, PAGE)
-        async with filled.tenant(tenant) as tx:
+        async with db.tenant(tenant) as tx:
             told = await tx.fetchval(f"explain (analyze, buffers, timing off, format json) {sql}", *values)
         plan = json.loads(told)[0]["Plan"]
         touched = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
@@ -74,8 +89,9 @@ async def test_no_page_reads_the_list(filled: Database, tenant: TenantId, behind
         assert touched < _BLOCKS, f"{name}: {touched} blocks"
 
 
-async def test_an_entry_by_its_number_is_one_step(filled: Database, tenant: TenantId) -> None:
+async def test_an_entry_by_its_number_is_one_step(filled: tuple[Database, TenantId]) -> None:
+    db, tenant = filled
     sql = "explain (analyze, buffers, format json) select * from audit_entries where tenant_id = $1 and seq = $2"
-    async with filled.tenant(tenant) as tx:
+    async with db.tenant(tenant) as tx:
         plan = json.loads(await tx.fetchval(sql, tenant, MANY // 2))[0]["Plan"]
     assert plan["Node Type"] in {"Index Scan", "Result"}, plan
