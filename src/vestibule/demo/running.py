@@ -20,7 +20,7 @@ from rich.console import Console
 from vestibule.demo.certificate import certificate_in
 from vestibule.demo.doors import doors
 from vestibule.demo.introduce import hand_over, introduce, tell_practice, with_sign_in
-from vestibule.demo.reaching import let_appointments_in, send_appointments
+from vestibule.demo.reaching import hear_carriers, let_appointments_in, let_texts_out, send_appointments
 from vestibule.errors import Conflict, Unavailable, VestibuleError
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.exchange import Ask
@@ -143,6 +143,7 @@ async def running(
         if not empty:
             await introduce(parts, practice)
             await let_appointments_in(parts, free_port(settings.port + 6))
+            await let_texts_out(parts, practice)
         report("Starting Vestibule ...")
         await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
         await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
@@ -153,6 +154,7 @@ async def running(
         if not empty:
             await hand_over(parts, practice, f"{door}/operator")
             await send_appointments(parts, practice)
+            await hear_carriers(parts, practice)
         yield Demo(
             start=f"{practice}/",
             origin=settings.origin,

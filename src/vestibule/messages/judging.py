@@ -16,6 +16,7 @@ from vestibule.tenancy.judging import name_code, sentence_of, url_code
 from vestibule.visits.model import Place
 
 MOST_REMINDERS: Final = 20
+LONGEST_GAP: Final = 120  # minutes
 LONGEST_REMINDER: Final = 60 * 24 * 60  # minutes: sixty days
 _MOST_SEGMENTS: Final = 6
 _MOST_PER_MINUTE: Final = 100_000
@@ -142,6 +143,7 @@ def judge_policy(one: Policy) -> dict[str, str]:
         {
             "reminders": count_code or range_code or ("" if len(set(one.reminders)) == len(one.reminders) else "reminder-twice"),
             "language": "" if one.language in LANGUAGES else "choice-unknown",
+            "gap_minutes": "" if 0 <= one.gap_minutes <= LONGEST_GAP else "gap-range",
         }
     )
 
@@ -213,6 +215,7 @@ def _sentences() -> dict[str, str]:
         "price-malformed": _("Write a price such as 0.0083."),
         "purchase-unconfirmed": _("Tick the box: the number costs money every month."),
         "rate-range": _("This rate is out of range."),
+        "gap-range": _("Between 0 and 120 minutes."),
         "reminder-range": _("A reminder goes between one minute and sixty days before the start."),
         "reminder-twice": _("Two reminders would go at the same time."),
         "sender-channel": _("This account does not carry that: mail goes through a mail server, texts through the others."),

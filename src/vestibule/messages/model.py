@@ -136,6 +136,7 @@ class Policy:
     Attributes:
         consented: both boxes of the wizard were ticked; without them nothing is sent.
         reminders: minutes before the start, each one reminder.
+        gap_minutes: a reminder that would come so soon after the patient was told, or before another reminder, is not sent.
         quiet_from, quiet_to: local wall clock of the appointment's place, between which nothing is sent; equal for none.
         language: of patients of whom none is known.
         channels: in which a patient who can be reached by both is written to.
@@ -149,6 +150,7 @@ class Policy:
     reminders: tuple[int, ...] = (1440, 60)
     quiet_from: time = time(21, 0)
     quiet_to: time = time(8, 0)
+    gap_minutes: int = 5
     language: str = "en"
     channels: tuple[Channel, ...] = (Channel.SMS,)
     revision: int = 0

@@ -18,7 +18,7 @@ from vestibule.kit.localtime import last_loud, next_loud, quiet
 from vestibule.messages.model import Channel, Message, MessageState, Policy, Purpose
 from vestibule.visits.model import Place
 
-# A reminder so close before or after a confirmation, or before another reminder, would say the same twice.
+# A message so close to the start comes too late for anything.
 NEAR: Final = timedelta(minutes=5)
 # A reminder that must come before the quiet hours goes so long before them: it may have to queue.
 BEFORE_QUIET: Final = timedelta(minutes=30)
@@ -278,24 +278,24 @@ def _reminders(
 ) -> Iterator[_Wish]:
     """Longest before first. One that was planned stays planned though its time has come; a new one is not planned for the past."""
     later: datetime | None = None
-    told_at = _told_at(patient, messages, confirmation)
+    told_at, gap = _told_at(patient, messages, confirmation), timedelta(minutes=policy.gap_minutes)
     wishes: list[_Wish] = []
     for minutes in sorted(set(policy.reminders)):
         wish = _reminder(channel, patient, policy, minutes)
         known = _known(wish, patient, messages)
         waits = known if known is not None and known.state is MessageState.PLANNED else None
         late = waits is None and wish.due_at <= now
-        why = wish.why or (PAST if late else "") or (CAME if patient.came else "") or _too_near(wish.due_at, told_at, later)
+        why = wish.why or (PAST if late else "") or (CAME if patient.came else "") or _too_near(wish.due_at, told_at, later, gap)
         later = later if why else wish.due_at
         due = waits.due_at if waits is not None and waits.tries else wish.due_at
         wishes.append(replace(wish, due_at=due, why=why))
     yield from reversed(wishes)
 
 
-def _too_near(due: datetime, told_at: datetime | None, later: datetime | None) -> str:
+def _too_near(due: datetime, told_at: datetime | None, later: datetime | None, gap: timedelta) -> str:
     """Whether it would come before, or just after, they are told, or just before another reminder."""
-    told = told_at is not None and due < told_at + NEAR
-    return TOO_NEAR if told or (later is not None and later - due < NEAR) else ""
+    told = told_at is not None and due < told_at + gap
+    return TOO_NEAR if told or (later is not None and later - due < gap) else ""
 
 
 def _told_at(patient: Patient, messages: Sequence[Message], confirmation: _Wish | None) -> datetime | None:

@@ -186,6 +186,7 @@ def policy_of(row: Row) -> Policy:
         reminders=tuple(row["reminders"]),
         quiet_from=row["quiet_from"],
         quiet_to=row["quiet_to"],
+        gap_minutes=row["gap_minutes"],
         language=row["language"],
         channels=tuple(Channel(one) for one in row["channels"]),
         revision=row["revision"],

@@ -13,6 +13,7 @@ from litestar.params import URLEncodedBody
 from vestibule.errors import Conflict, InvalidFields
 from vestibule.identity.model import Principal
 from vestibule.kit.ids import ConnectionId
+from vestibule.kit.numbers import digits
 from vestibule.messages.desk import words
 from vestibule.messages.desk.frame import ADMINISTRATORS, BAD, STALE, AnyRequest, AnyResponse, Desk, Step, back, show
 from vestibule.messages.model import Channel, Policy
@@ -33,6 +34,7 @@ class PlanForm(msgspec.Struct, forbid_unknown_fields=True):
     unit: str | list[str] = ""
     quiet_from: str = ""
     quiet_to: str = ""
+    gap_minutes: str = ""
     language: str = ""
     channels: str | list[str] = ""
     revision: int = 0
@@ -47,7 +49,7 @@ class PlanForm(msgspec.Struct, forbid_unknown_fields=True):
     def typed(self) -> dict[str, Any]:
         """What is shown again."""
         ticks = {name: getattr(self, name) == "yes" for name in ("on_scheduled", "on_updated", "on_cancelled")}
-        plain = {name: getattr(self, name) for name in ("quiet_from", "quiet_to", "language")}
+        plain = {name: getattr(self, name) for name in ("quiet_from", "quiet_to", "language", "gap_minutes")}
         return {**ticks, **plain, "channels": _several(self.channels), "rows": self.rows()}
 
     def changes(self) -> dict[str, Any]:
@@ -68,6 +70,10 @@ class PlanForm(msgspec.Struct, forbid_unknown_fields=True):
         except ValueError:
             wrong["channels"] = "choice-unknown"
         typed["reminders"] = _minutes(typed.pop("rows"), wrong)
+        gap = digits(typed["gap_minutes"].strip(), most=_LONGEST_NUMBER)
+        if gap is None:
+            wrong["gap_minutes"] = "gap-range"
+        typed["gap_minutes"] = gap
         if wrong:
             raise InvalidFields(wrong, phase=_POLICY)
         return typed
@@ -147,6 +153,7 @@ def _values(policy: Policy) -> dict[str, Any]:
         "rows": [(str(number), str(unit)) for number, unit in split],
         "quiet_from": policy.quiet_from.strftime("%H:%M"),
         "quiet_to": policy.quiet_to.strftime("%H:%M"),
+        "gap_minutes": str(policy.gap_minutes),
         "language": policy.language,
         "channels": [one.value for one in policy.channels],
     }

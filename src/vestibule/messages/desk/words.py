@@ -33,6 +33,7 @@ def fields() -> dict[str, str]:
         "currency": _("Currency"),
         "endpoint": _("Address of the service"),
         "excluded": _("Never texted from here"),
+        "gap_minutes": _("Minutes between two messages"),
         "hook_secret": _("Secret of receipts"),
         "kind": _("Kind"),
         "label": _("Whose it is"),

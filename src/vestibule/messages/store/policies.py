@@ -66,9 +66,11 @@ class PolicyStore:
         """Keep it."""
         await tx.execute(
             "insert into message_policies (tenant_id, connection_id, on_scheduled, on_updated, on_cancelled, reminders, "
-            "quiet_from, quiet_to, language, channels, revision, changed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+            "quiet_from, quiet_to, language, channels, revision, changed_at, gap_minutes) "
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
             "on conflict (tenant_id, connection_id) do update set on_scheduled = $3, on_updated = $4, on_cancelled = $5, reminders = $6, "
-            "quiet_from = $7, quiet_to = $8, language = $9, channels = $10, revision = $11, changed_at = $12",
+            "quiet_from = $7, quiet_to = $8, language = $9, channels = $10, revision = $11, changed_at = $12, "
+            "gap_minutes = $13",
             tenant,
             one.connection,
             one.on_scheduled,
@@ -81,6 +83,7 @@ class PolicyStore:
             [channel.value for channel in one.channels],
             one.revision,
             at,
+            one.gap_minutes,
         )
 
     async def hold_policy(self, tenant: TenantId, tx: Tx, connection: ConnectionId) -> None:
