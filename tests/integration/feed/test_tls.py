@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import warnings
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from support.feeding import Key, add_certificate, add_connection, make_key, message, tell
-from support.lines import Clinic, clinic
+from support.lines import Clinic, Limits, clinic
 from support.waiting import until
 from vestibule.adapters.hl7.plain import Fence
 from vestibule.feed.model import PlainPort, Sender
@@ -58,6 +59,20 @@ async def test_a_tls_older_than_1_2_is_refused(it: Clinic) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await it._opened(it.listener.addresses["mllps"], context)
+
+
+async def test_who_never_finishes_the_handshake_is_closed_and_others_are_let_in(
+    db_url: str, owner: asyncpg.Connection, tenant: TenantId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vestibule.adapters.hl7.door._EACH", 20)
+    async with clinic(db_url, owner, tenant, tmp_path, limits=Limits(handshake=1.5)) as it:
+        port = it.listener.addresses["mllps"]
+        first = await it.tls()
+        silent = [await it._opened(port, None) for _ in range(30)]
+        assert await first.send(message("1")) == ("AA", "1")
+        closed = await asyncio.gather(*(one.over(seconds=10) for one in silent))
+        assert all(closed)
+        assert await (await it.tls()).send(message("2")) == ("AA", "2")
 
 
 async def test_a_cipher_without_forward_secrecy_is_refused(it: Clinic) -> None:

@@ -31,7 +31,7 @@ class Limits:
     """
 
     message_bytes: int = 10_000_000
-    held_bytes: int = 64_000_000
+    held_bytes: int = 32_000_000
     unanswered: int = 200
     connections: int = 1_000
     each_address: int = 500

@@ -13,6 +13,7 @@ from vestibule.feed.ports import Refusals
 from vestibule.platform.telemetry.logs import log
 
 _BACKLOG = 1_024
+_GREETINGS, _EACH = 512, 128  # handshakes at once: of everybody, and from one address
 _BREATH = 0.2  # seconds after an error of accept(): there are no file descriptors left, and more tries make none
 Make = Callable[[str], asyncio.BaseProtocol]
 
@@ -46,7 +47,7 @@ class Door:
         Args:
             sock: listens already.
             make: a protocol for a connection from an address.
-            crowded: whether an address, or everybody, has connections enough.
+            crowded: whether an address, or everybody, has connections enough, or is not let in; says so itself.
             refusals: is told of who was turned away.
             handshake: seconds for TLS.
         """
@@ -58,7 +59,7 @@ class Door:
         self._refusals = refusals
         self._handshake = handshake
         self._task: asyncio.Task[None] | None = None
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], str] = {}
 
     def open(self) -> None:
         """Begin to accept."""
@@ -82,13 +83,19 @@ class Door:
                 await asyncio.sleep(_BREATH)
                 continue
             address = str(peer[0]).removeprefix("::ffff:")
-            if self._crowded(address):
-                self._refusals.refused("crowded", address, None)
+            if self._crowded(address) or self._pressed(address):
                 sock.close()
                 continue
             task = asyncio.create_task(self._greet(sock, address))
-            self._greeting.add(task)
-            task.add_done_callback(self._greeting.discard)
+            self._greeting[task] = address
+            task.add_done_callback(self._greeting.pop)
+
+    def _pressed(self, address: str) -> bool:
+        """More handshakes have begun than may be going on at once."""
+        most = len(self._greeting) >= _GREETINGS or list(self._greeting.values()).count(address) >= _EACH
+        if most:
+            self._refusals.refused("crowded", address, None)
+        return most
 
     async def _greet(self, sock: socket.socket, address: str) -> None:
         """The handshake, where there is one."""

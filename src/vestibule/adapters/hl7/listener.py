@@ -130,8 +130,8 @@ class Listener:
         line.key_hash = key_hash
         try:
             sender = await self._senders.by_key(key_hash)
-        except VestibuleError as error:
-            log.warning("feed-sender-not-asked", code=error.code)
+        except Exception:  # noqa: BLE001  whatever it is, nobody is let in whom nobody knows
+            log.warning("feed-sender-not-asked", exc_info=True)
             line.drop()
             return
         if sender is None:
@@ -147,7 +147,10 @@ class Listener:
 
     def _too_many(self, addresses: list[str], address: str) -> bool:
         limits = self._desk.limits
-        return len(addresses) >= limits.connections or addresses.count(address) >= limits.each_address
+        too_many = len(addresses) >= limits.connections or addresses.count(address) >= limits.each_address
+        if too_many:
+            self._desk.refusals.refused("crowded", address, None)
+        return too_many
 
     async def _keep_renewing(self) -> None:
         while True:
@@ -157,8 +160,8 @@ class Listener:
             self._stale.clear()
             try:
                 await self._renew()
-            except VestibuleError as error:
-                log.warning("feed-settings-not-renewed", code=error.code)
+            except Exception:  # noqa: BLE001  whatever it is, the next try may do better, and what was known stays in force
+                log.warning("feed-settings-not-renewed", exc_info=True)
                 await asyncio.sleep(_LOOK_EVERY)
                 self._stale.set()
 
@@ -237,7 +240,11 @@ class Listener:
             await asyncio.sleep(_LOOK_EVERY)
             now = asyncio.get_running_loop().time()
             for line in list(self._lines):
-                line.look(now)
+                try:
+                    line.look(now)
+                except Exception:  # noqa: BLE001  a mistake of ours on one line must not leave the others unwatched
+                    log.exception("feed-connection-broken")
+                    line.drop()
             open_ones = Counter(line.via for line in self._lines)
             for via in (Via.MLLP, Via.MLLPS):
                 FEED_LINES.labels(via.value).set(open_ones[via])

@@ -66,7 +66,7 @@ class Limits:
 
     rows: int = 512
     batch_bytes: int = 8_000_000
-    waiting_bytes: int = 48_000_000
+    waiting_bytes: int = 32_000_000
     pause: float = 5.0
     refusal: float = 0.5
 
