@@ -142,6 +142,34 @@ async def test_the_wizard_from_nothing_to_a_sample(browser: Browser, h: House) -
             await step(page)
 
 
+async def test_what_is_planned_and_a_number_under_way(browser: Browser, h: House, owner: asyncpg.Connection) -> None:
+    now = datetime.now(UTC)
+    await sent(owner, h.tenant, h.connection.id, times=[now - timedelta(minutes=9 * one) for one in range(5)])
+    await sent(owner, h.tenant, h.connection.id, times=[now], state="planned", sent_at=None, status=None)
+    who = await h.staff({ADMIN})
+    async with person(browser) as page:
+        await who.open(page, "messages/log")
+        await expect(page.get_by_role("row")).to_have_count(1 + 6)
+        await sound(page, "log")
+        account = await owner.fetchval("update message_accounts set kind = 'twilio' returning id")
+        await who.post_form("messages/numbers/order", {"account": str(account), "country": "US", "kind": "toll_free"})
+        await who.open(page, "messages/numbers")
+        await sound(page, "numbers-order")
+        await page.get_by_role("listitem").filter(has_text="Toll-free number").get_by_role("link").click()
+        await expect(page.get_by_text("About to look")).to_be_visible()
+        await sound(page, "order-moving")
+        offers = (
+            '[{"offer": "o1", "number": "+18335550171", "monthly": "2.15", "currency": "USD"}, {"offer": "o2", "number": "+18335550172", '
+        )
+        await owner.execute(
+            "update message_number_orders set state = 'offered', offers = $1", offers + '"monthly": "2.15", "currency": "USD"}]'
+        )
+        await expect(page.get_by_text("Which number?")).to_be_visible()  # by itself, without a press
+        await sound(page, "order-offered")
+        await press(page, "Buy this number")
+        await expect(page.locator("#m-sure")).to_be_visible()
+
+
 async def test_the_report_is_seen_filtered_and_taken_away(browser: Browser, h: House, owner: asyncpg.Connection) -> None:
     now = datetime.now(UTC)
     await sent(owner, h.tenant, h.connection.id, times=[now - timedelta(days=days, minutes=3) for days in range(0, 60, 2)])

@@ -13,6 +13,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.messages.judging import is_email, is_phone
 from vestibule.messages.model import Accepted, CarrierKind, Channel, Outgoing, Purpose, Sender, Wording
+from vestibule.messages.optouts import OptOuts
 from vestibule.messages.ports import Carrier
 from vestibule.messages.rendering import Facts, render, subject
 from vestibule.messages.setting import MessageSettings
@@ -73,6 +74,7 @@ class Trials:
         tenancy: Tenancy,
         settings: MessageSettings,
         carriers: Mapping[CarrierKind, Carrier],
+        optouts: OptOuts,
         origin: str,
     ) -> None:
         """Say what it works with.
@@ -84,6 +86,7 @@ class Trials:
             tenancy: knows the organisation and its clocks.
             settings: texts and senders.
             carriers: of every kind.
+            optouts: who wants no texts.
             origin: ours, on which the sample link lies.
         """
         self._db = db
@@ -92,6 +95,7 @@ class Trials:
         self._tenancy = tenancy
         self._settings = settings
         self._carriers = carriers
+        self._optouts = optouts
         self._origin = origin
 
     async def sample(self, tx: Tx) -> Facts:
@@ -118,6 +122,8 @@ class Trials:
                 return Tried(render(wording, facts), test=True)
             if not (await self._settings.consent(tx)).given:
                 raise Conflict("message-not-consented", "Both boxes about consent must be ticked before anything is sent.", phase=_PHASE)
+            if wanted.address in await self._optouts.among(tx, [wanted.address]):
+                return Tried(render(wording, facts), code="message-opted-out")
             senders = await self._settings.route(tx, wanted.connection, wanted.channel)
         if not senders:
             raise Conflict("message-no-sender", "No sender of this kind writes for this connection yet.", phase=_PHASE)
@@ -127,7 +133,7 @@ class Trials:
         return tried
 
     async def _through(self, senders: Sequence[Sender], wanted: Trial, wording: Wording, facts: Facts) -> Tried:
-        text, title, code = render(wording, facts), subject(wording, facts), "message-excluded-prefix"
+        text, title, code = render(wording, facts), subject(wording, facts), "message-prefix-excluded"
         for sender in senders:
             if any(wanted.address.startswith(prefix) for prefix in sender.excluded):
                 continue

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from vestibule.messages.carrying import Carrying, Replan
 from vestibule.messages.desk.frame import Desk
+from vestibule.messages.optouts import OptOuts
 from vestibule.messages.ordering import NumberOrders
 from vestibule.messages.policies import Policies
 from vestibule.messages.report import Reporting
 from vestibule.messages.setting import MessageSettings
 from vestibule.messages.trial import Trials
-from vestibule.wiring.messaging import make_carriers, make_shops
+from vestibule.wiring.messaging import make_carriers, make_outcomes, make_shops
 from vestibule.wiring.parts import Parts
 
 
@@ -49,6 +50,7 @@ def make_orders(parts: Parts, carrying: Carrying) -> NumberOrders:
 def make_desk(parts: Parts, replan: Replan) -> Desk:
     """What the pages about messages work with."""
     settings, carrying, carriers = MessageSettings(parts.box), make_carrying(parts, replan), make_carriers(parts)
+    optouts = OptOuts(clock=parts.clock, box=parts.box)
     common: dict[str, Any] = {"clock": parts.clock, "audit": parts.audit, "tenancy": parts.tenancy, "settings": settings}
     return Desk(
         db=parts.db,
@@ -59,7 +61,9 @@ def make_desk(parts: Parts, replan: Replan) -> Desk:
         carrying=carrying,
         policies=Policies(**common, box=parts.box, replan=replan),
         orders=make_orders(parts, carrying),
-        trials=Trials(**common, db=parts.db, carriers=carriers, origin=parts.settings.origin),
+        trials=Trials(**common, db=parts.db, carriers=carriers, optouts=optouts, origin=parts.settings.origin),
+        messages=parts.messages,
+        outcomes=make_outcomes(parts),
         reporting=Reporting(db=parts.db, clock=parts.clock, audit=parts.audit),
         carriers=carriers,
         shops=make_shops(parts),

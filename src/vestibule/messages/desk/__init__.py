@@ -1,6 +1,6 @@
 """The pages on which messages are set up, looked after and reported."""
 
-from vestibule.messages.desk import carriers, home, numbers, plans, reporting, texts, trying
+from vestibule.messages.desk import carriers, home, log, numbers, plans, reporting, texts, trying
 
 ROUTES = [
     *home.ROUTES,
@@ -10,4 +10,5 @@ ROUTES = [
     *texts.ROUTES,
     *trying.ROUTES,
     *reporting.ROUTES,
+    *log.ROUTES,
 ]

@@ -21,9 +21,11 @@ from vestibule.messages.judging import sentences
 from vestibule.messages.kept import Consent, KeptAccount, KeptSender
 from vestibule.messages.model import CarrierKind, Policy
 from vestibule.messages.ordering import NumberOrders
+from vestibule.messages.outcomes import Outcomes
 from vestibule.messages.policies import Policies
 from vestibule.messages.ports import Carrier, NumberShop
 from vestibule.messages.report import Reporting
+from vestibule.messages.service import Messages
 from vestibule.messages.setting import MessageSettings
 from vestibule.messages.trial import Trials
 from vestibule.platform.db import Database, Tx
@@ -76,7 +78,7 @@ class Overview:
             Step.NUMBERS: linked,
             Step.PLANS: bool(self.policies),
             Step.TEXTS: bool(self.policies),
-            Step.TRIAL: any(one.tested_at and not one.test_code for one in self.accounts) and linked,
+            Step.TRIAL: linked and bool(self.policies) and any(one.tested_at and not one.test_code for one in self.accounts),
         }
         return frozenset(step for step, is_done in found.items() if is_done)
 
@@ -98,6 +100,8 @@ class Desk:
     policies: Policies
     orders: NumberOrders
     trials: Trials
+    messages: Messages
+    outcomes: Outcomes
     reporting: Reporting
     carriers: Mapping[CarrierKind, Carrier]
     shops: Mapping[CarrierKind, NumberShop]

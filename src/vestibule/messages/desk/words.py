@@ -48,6 +48,7 @@ def fields() -> dict[str, str]:
         "reminders": _("Reminders"),
         "secret": _("Secret"),
         "subject": _("Subject"),
+        "sure": _("Price"),
         "text": _("Text"),
         "trial_address": _("To"),
         "tls": _("Encryption"),
