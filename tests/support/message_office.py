@@ -30,6 +30,7 @@ class MessageOffice:
     clock: Clock = field(default_factory=SystemClock)
     box: SecretBox = TEST_BOX
     loopback: bool = True
+    plain_mail: bool = False
     replanned: list[ConnectionId] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,7 +45,7 @@ class MessageOffice:
             "settings": self.settings,
             "replan": self.replan,
         }
-        self.carrying = Carrying(**common, loopback=self.loopback)
+        self.carrying = Carrying(**common, loopback=self.loopback, plain_mail=self.plain_mail)
         self.policies = Policies(**common)
 
     async def replan(self, _: Tx, connection: ConnectionId) -> None:

@@ -60,6 +60,7 @@ class Carrying:
         settings: MessageSettings,
         replan: Replan,
         loopback: bool = False,
+        plain_mail: bool = False,
     ) -> None:
         """Say what it works with.
 
@@ -71,6 +72,7 @@ class Carrying:
             settings: reads what there is.
             replan: plans anew what is pending for a connection.
             loopback: allow what only development needs, such as the console.
+            plain_mail: allow mail servers without TLS.
         """
         self._clock = clock
         self._box = box
@@ -78,7 +80,7 @@ class Carrying:
         self._tenancy = tenancy
         self._settings = settings
         self._replan = replan
-        self._loopback = loopback
+        self._loopback, self._plain_mail = loopback, plain_mail
         self._store = CarryingStore()
 
     # ------------------------------------------------------------------ accounts
@@ -102,7 +104,7 @@ class Carrying:
             order=await self._store.next_position(tenant, tx),
             settings=wish.settings,
         )
-        refuse(judge_account(one, loopback=self._loopback), phase=_ACCOUNT)
+        refuse(judge_account(one, loopback=self._loopback, plain_mail=self._plain_mail), phase=_ACCOUNT)
         secret, hook = self._sealed(one)
         await self._store.add_account(tenant, tx, one, secret=secret, hook_secret=hook, at=self._clock.now())
         self._audit.note(tx, "message-account.added", by=by, about=("message-account", one.id), detail={"kind": one.kind.value})
@@ -126,7 +128,7 @@ class Carrying:
             hook_secret=was.account.hook_secret if wish.hook_secret is None else wish.hook_secret,
             settings=wish.settings,
         )
-        refuse(judge_account(now, loopback=self._loopback), phase=_ACCOUNT)
+        refuse(judge_account(now, loopback=self._loopback, plain_mail=self._plain_mail), phase=_ACCOUNT)
         changed = [
             name
             for name in ("name", "endpoint", "user", "secret", "hook_secret", "settings")

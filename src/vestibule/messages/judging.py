@@ -32,6 +32,7 @@ _HOST_PORT = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
 _VISIBLE = re.compile(r"[\x21-\x7e]{0,200}")
 _SECRET = re.compile(r"[\x20-\x7e]{0,1000}")
+_API_KEY: Final = "SK"  # what the names of Twilio's keys begin with
 _PRICE = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,5})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _BRACES = re.compile(r"[{}]")
@@ -44,8 +45,14 @@ def needs_link(purpose: Purpose, place: Place) -> bool:
     return purpose is Purpose.DIRECT or (place is Place.HOME and purpose is not Purpose.CANCELLED)
 
 
-def judge_account(one: Account, *, loopback: bool) -> dict[str, str]:
-    """What is wrong with an account. `loopback` allows what only development needs: plain HTTP here, mail without TLS here, the console."""
+def judge_account(one: Account, *, loopback: bool, plain_mail: bool = False) -> dict[str, str]:
+    """What is wrong with an account.
+
+    Args:
+        one: as somebody entered it.
+        loopback: allow what only development needs: plain HTTP here, mail without TLS here, the console.
+        plain_mail: allow mail servers without TLS; the door for mail calls them in the networks an operator named, and nowhere else.
+    """
     found = {
         "name": name_code(one.name),
         "user": "" if _VISIBLE.fullmatch(one.user) else "client-id-characters",
@@ -54,16 +61,17 @@ def judge_account(one: Account, *, loopback: bool) -> dict[str, str]:
         "price": "" if not (price := str(one.settings.get("price", ""))) or _PRICE.fullmatch(price) else "price-malformed",
         "currency": "" if not (money := str(one.settings.get("currency", ""))) or _CURRENCY.fullmatch(money) else "currency-malformed",
     }
-    return _wrong({**_judge_kind(one, loopback=loopback), **{name: code for name, code in found.items() if code}})
+    return _wrong({**_judge_kind(one, loopback=loopback, plain_mail=plain_mail), **{name: code for name, code in found.items() if code}})
 
 
-def _judge_kind(one: Account, *, loopback: bool) -> dict[str, str]:
+def _judge_kind(one: Account, *, loopback: bool, plain_mail: bool) -> dict[str, str]:
     """What this kind of carrier needs."""
     if one.kind is CarrierKind.TWILIO:
         return {
             "endpoint": url_code(one.endpoint, loopback_http=loopback),
             "user": "" if one.user else "field-required",
             "secret": "" if one.secret else "field-required",
+            **_key_codes(one),
         }
     if one.kind is CarrierKind.AZURE:
         return {
@@ -71,7 +79,7 @@ def _judge_kind(one: Account, *, loopback: bool) -> dict[str, str]:
             "secret": _key_code(one.secret),
         }
     if one.kind is CarrierKind.SMTP:
-        return {"endpoint": _mail_code(one.endpoint), "tls": _tls_code(one, loopback=loopback)}
+        return {"endpoint": _mail_code(one.endpoint), "tls": _tls_code(one, loopback=loopback, plain=plain_mail)}
     return {"kind": "" if loopback else "carrier-console-closed"}
 
 
@@ -91,11 +99,22 @@ def _mail_code(endpoint: str) -> str:
     return "" if good else "mail-server-malformed"
 
 
-def _tls_code(one: Account, *, loopback: bool) -> str:
+def _key_codes(one: Account) -> dict[str, str]:
+    """An API key signs in and proves no receipt: the account it belongs to and that account's token are needed besides."""
+    if not one.user.startswith(_API_KEY):
+        return {}
+    return {
+        "account_sid": "" if one.settings.get("account_sid") else "field-required",
+        "hook_secret": "" if one.hook_secret else "field-required",
+    }
+
+
+def _tls_code(one: Account, *, loopback: bool, plain: bool) -> str:
     tls = one.settings.get("tls", "starttls")
     if tls not in {"starttls", "implicit", "none"}:
         return "choice-unknown"
-    return "mail-without-tls" if tls == "none" and not (loopback and _LOOPBACK.fullmatch(one.endpoint)) else ""
+    here = loopback and _LOOPBACK.fullmatch(one.endpoint)
+    return "mail-without-tls" if tls == "none" and not (plain or here) else ""
 
 
 def judge_sender(one: Sender) -> dict[str, str]:

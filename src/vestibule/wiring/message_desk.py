@@ -27,6 +27,7 @@ def make_carrying(parts: Parts, replan: Replan) -> Carrying:
         settings=MessageSettings(parts.box),
         replan=replan,
         loopback=parts.settings.allow_loopback_http,
+        plain_mail=bool(parts.settings.allow_networks),
     )
 
 
@@ -69,4 +70,5 @@ def make_desk(parts: Parts, replan: Replan) -> Desk:
         shops=make_shops(parts),
         origin=parts.settings.origin,
         loopback=parts.settings.allow_loopback_http,
+        plain_mail=bool(parts.settings.allow_networks),
     )

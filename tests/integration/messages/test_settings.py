@@ -54,6 +54,20 @@ async def test_an_account_comes_back_as_it_went_and_its_secrets_are_sealed(
     assert await acts(owner, tenant) == ["message-account.added"]
 
 
+async def test_a_mail_server_without_tls_may_be_entered_where_an_operator_trusts_a_network(db: Database, tenant: TenantId) -> None:
+    office = MessageOffice(plain_mail=True)
+    async with db.tenant(tenant) as tx:
+        made = await office.account(tx, CarrierKind.SMTP, endpoint="10.20.0.5:25", settings={"tls": "none"})
+    assert made.settings == {"tls": "none"}
+
+
+async def test_an_api_key_is_entered_with_the_account_it_belongs_to(db: Database, tenant: TenantId, office: MessageOffice) -> None:
+    key = {"user": "SK" + "0" * 32, "hook_secret": "auth-token", "settings": {"account_sid": "AC" + "0" * 32}}
+    async with db.tenant(tenant) as tx:
+        made = await office.account(tx, CarrierKind.TWILIO, **key)
+    assert (made.user, made.hook_secret) == ("SK" + "0" * 32, "auth-token")
+
+
 async def test_a_removed_account_is_nobodys_and_its_secrets_are_gone(
     db: Database, tenant: TenantId, office: MessageOffice, owner: asyncpg.Connection
 ) -> None:
@@ -95,6 +109,7 @@ async def test_a_new_secret_replaces_the_old_one_and_none_keeps_it(db: Database,
         (CarrierKind.SMTP, {"endpoint": "mail.example.org:99999"}, {"endpoint": "mail-server-malformed"}),
         (CarrierKind.SMTP, {"endpoint": "mail example"}, {"endpoint": "mail-server-malformed"}),
         (CarrierKind.SMTP, {"settings": {"tls": "none"}}, {"tls": "mail-without-tls"}),
+        (CarrierKind.TWILIO, {"user": "SK" + "0" * 32}, {"account_sid": "field-required", "hook_secret": "field-required"}),
         (CarrierKind.SMTP, {"settings": {"tls": "perhaps"}}, {"tls": "choice-unknown"}),
         (
             CarrierKind.CONSOLE,

@@ -23,11 +23,12 @@ _EMPTY: Final = {
     "endpoint": "",
     "user": "",
     "messaging_service_sid": "",
+    "account_sid": "",
     "tls": "starttls",
     "price": "",
     "currency": "USD",
 }
-_SETTINGS: Final = ("messaging_service_sid", "tls", "price", "currency")
+_SETTINGS: Final = ("messaging_service_sid", "account_sid", "tls", "price", "currency")
 
 
 class AccountForm(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,6 +41,7 @@ class AccountForm(msgspec.Struct, forbid_unknown_fields=True):
     hook_secret: str = ""
     forget_hook: str = ""
     messaging_service_sid: str = ""
+    account_sid: str = ""
     tls: str = ""
     price: str = ""
     currency: str = ""
@@ -194,6 +196,7 @@ async def _form(
         values=values,
         hook=hook,
         kinds=words.kinds(),
+        plain_mail=desk.plain_mail,
         **facts,
     )
 

@@ -107,6 +107,7 @@ class Desk:
     shops: Mapping[CarrierKind, NumberShop]
     origin: str
     loopback: bool = False
+    plain_mail: bool = False
 
     async def overview(self, tx: Tx) -> Overview:
         """How far messages are set up."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,14 +154,6 @@ class TestTheHandshake:
         for origin in ("", "a\r\nb: c", "x y", "é"):
             with pytest.raises(NotAllowed):
                 read_hook(OWNER, Hook("OPTIONS", HOOK_URL, {"webhook-request-origin": origin}, b""))
-
-
-def test_the_header_may_have_another_name() -> None:
-    other = replace(OWNER, settings={"hook_header": "X-Alder"})
-    body = json.dumps([event("SMSDeliveryReportReceived", REPORT)]).encode()
-    assert read_hook(other, Hook("POST", HOOK_URL, {"x-alder": SIDE.key}, body)).receipts
-    with pytest.raises(NotAllowed):
-        read_hook(other, Hook("POST", HOOK_URL, KEYED, body))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":1,"a":2}'])

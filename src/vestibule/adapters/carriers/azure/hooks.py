@@ -22,7 +22,7 @@ from vestibule.kit.jsontext import JsonError, read_json
 from vestibule.messages.model import Account, Incoming, MessageState, Receipt
 from vestibule.messages.ports import Hook, HookAnswer
 
-HEADER: Final = "x-vestibule-key"  # unless the account's settings name another in `hook_header`
+HEADER: Final = "x-vestibule-key"
 _REPORT: Final = "microsoft.communication.smsdeliveryreportreceived"
 _RECEIVED: Final = "microsoft.communication.smsreceived"
 _VALIDATION: Final = "microsoft.eventgrid.subscriptionvalidationevent"
@@ -61,8 +61,7 @@ def _greeted(hook: Hook) -> HookAnswer:
 
 def _proved(account: Account, hook: Hook) -> bool:
     """Whether the delivery carries the secret header."""
-    header = str(account.settings.get("hook_header", "")).lower() or HEADER
-    said, key = hook.headers.get(header, ""), account.hook_secret
+    said, key = hook.headers.get(HEADER, ""), account.hook_secret
     return bool(key) and hmac.compare_digest(said.encode("utf-8", "surrogatepass"), key.encode())
 
 

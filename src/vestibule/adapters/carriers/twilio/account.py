@@ -21,9 +21,6 @@ def base_of(account: Account) -> str:
 
 def product_of(account: Account, product: str) -> str:
     """Where another product of Twilio's answers: `messaging.twilio.com` beside `api.twilio.com`; the same place for anybody else's API."""
-    own = str(account.settings.get(f"{product}_endpoint", ""))
-    if own:
-        return own.rstrip("/")
     parts = urlsplit(_endpoint(account))
     if parts.netloc.startswith("api.") and parts.netloc.endswith("twilio.com"):
         return urlunsplit(parts._replace(netloc=f"{product}.{parts.netloc.removeprefix('api.')}"))
