@@ -7,15 +7,16 @@ is over. What cannot be read goes to quarantine with its code; what cannot be do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from vestibule.errors import Unavailable, VestibuleError
 from vestibule.feed.applying import Applied, Applying
 from vestibule.feed.inbox import about
 from vestibule.feed.knowing import Knowing
-from vestibule.feed.model import CHANNEL, FeedSettings, InboxState
-from vestibule.feed.reading import department_name, read
+from vestibule.feed.model import CHANNEL, InboxState
+from vestibule.feed.ordering import OVER
+from vestibule.feed.reading import Reading, department_name, needs_start, read
 from vestibule.feed.store import CLAIM, NEXT_DUE, Claimed, QueueStore, claimed
 from vestibule.kit.backoff import backoff
 from vestibule.kit.clock import Clock
@@ -26,6 +27,7 @@ from vestibule.platform.telemetry.metrics import FEED_MESSAGES, FEED_SECONDS
 from vestibule.protocols.hl7v2 import parse, read_notice
 
 _MOST_TRIES: Final = 12  # with the back-off below, the better part of an hour
+_TOGETHER: Final = 8  # messages in one transaction
 _OURS: Final = 3  # tries of a message that trips a mistake of ours
 _LONGEST_EVENT: Final = 20
 _NOT_OURS: Final = frozenset({"hl7-type", "hl7-event"})  # messages about something else, which an interface may send besides
@@ -110,8 +112,14 @@ class Processing:
         return found
 
     async def _through(self) -> None:
+        """A few messages of one organisation go together, for every commit costs a wait for the disk; if one fails, each goes alone."""
         while self._waiting:
-            await self._one(self._waiting.pop())
+            batch = [self._waiting.pop()]
+            while self._waiting and len(batch) < _TOGETHER and self._waiting[-1].tenant == batch[0].tenant:
+                batch.append(self._waiting.pop())
+            if len(batch) == 1 or not await self._all(batch):
+                for one in batch:
+                    await self._one(one)
 
     async def _rest(self) -> None:
         async with self._db.dispatcher() as tx:
@@ -127,10 +135,18 @@ class Processing:
 
     # ------------------------------------------------------------------ one message
 
+    async def _all(self, batch: Sequence[Claimed]) -> bool:
+        """Several messages in one transaction; False, and nothing done, when any of them cannot be applied."""
+        try:
+            await self._apply(batch)
+        except Exception:  # noqa: BLE001  which of them it was, and what is to be done, is found out one by one
+            return False
+        return True
+
     async def _one(self, one: Claimed) -> None:
         """Whatever is wrong with it, it gets an end or another turn."""
         try:
-            await self._apply(one)
+            await self._apply([one])
         except _Overtaken:
             return
         except VestibuleError as error:
@@ -139,22 +155,38 @@ class Processing:
             log.error("feed-message-failed", row=one.id, code="internal-error", exc_info=error)
             await self._failed(one, "internal-error", permanent=False, most=_OURS)
 
-    async def _apply(self, one: Claimed) -> None:
-        async with self._db.tenant(one.tenant) as tx:
-            settings = await self._knowing.settings(tx, one.connection)
-            event, applied = await self._read(tx, one, settings)
-            await self._finish(tx, one, settings, event, applied)
-        self._count(one, applied.state)
+    async def _apply(self, batch: Sequence[Claimed]) -> None:
+        """All of them are read first, then applied in the order of their appointments' names: so no two workers wait for each other."""
+        ended: list[tuple[Claimed, Applied]] = []
+        async with self._db.tenant(batch[0].tenant) as tx:
+            readings = [(one, *await self._read(tx, one)) for one in batch]
+            for one, event, said in sorted(readings, key=lambda line: line[2].key if isinstance(line[2], Reading) else ""):
+                applied = said if isinstance(said, Applied) else await self._applying.apply(tx, one.connection, said)
+                await self._finish(tx, one, event, applied)
+                ended.append((one, applied))
+        for one, applied in ended:
+            self._told(one, applied)
 
-    async def _read(self, tx: Tx, one: Claimed, settings: FeedSettings) -> tuple[str, Applied]:
-        sealed = one.body if one.body is not None else await self._store.body(one.tenant, tx, one.id)
-        if sealed is None:
-            return "", Applied(InboxState.EXPIRED)
-        notice = read_notice(parse(self._box.open_bytes(sealed, about=about(one.tenant, one.name))))
-        department = await self._knowing.department(tx, department_name(notice, settings))
-        return notice.event, await self._applying.apply(tx, one.connection, read(notice, settings, department, one.received_at))
+    async def _read(self, tx: Tx, one: Claimed) -> tuple[str, Reading | Applied]:
+        """What a message says, or, of one that cannot be read, its end. Until here nothing is written, so an end needs no way back."""
+        event = ""
+        try:
+            sealed = one.body if one.body is not None else await self._store.body(one.tenant, tx, one.id)
+            if sealed is None:
+                return "", Applied(InboxState.EXPIRED)
+            message = parse(self._box.open_bytes(sealed, about=about(one.tenant, one.name)))
+            event = _plain(message.get("MSH-9.2"))
+            notice, settings = read_notice(message), await self._knowing.settings(tx, one.connection)
+            department = await self._knowing.department(tx, department_name(notice, settings))
+            reading = read(notice, settings, department, one.received_at)
+            return event, reading if reading.word.status in OVER else needs_start(reading)
+        except VestibuleError as error:
+            if not error.permanent:
+                raise
+            return event, _end(error.code)
 
-    async def _finish(self, tx: Tx, one: Claimed, settings: FeedSettings, event: str, applied: Applied) -> None:
+    async def _finish(self, tx: Tx, one: Claimed, event: str, applied: Applied) -> None:
+        settings = await self._knowing.settings(tx, one.connection)
         mine = await self._store.finish(
             one.tenant,
             tx,
@@ -175,29 +207,26 @@ class Processing:
         try:
             async with self._db.tenant(one.tenant) as tx:
                 if over:
-                    settings = await self._knowing.settings(tx, one.connection)
-                    await self._finish(tx, one, settings, await self._event(tx, one), _end(code))
+                    event, _ = await self._read(tx, one)
+                    await self._finish(tx, one, event, _end(code))
                 else:
                     await self._store.again(one.tenant, tx, one, seconds=backoff(one.tries, base=1.0, ceiling=600.0), code=code)
-        except (Unavailable, _Overtaken):
+        except (VestibuleError, _Overtaken):
             return
         if over:
-            self._count(one, _end(code).state)
-        if over and code not in _NOT_OURS:
-            log.warning("feed-message-quarantined", row=one.id, code=code)
+            self._told(one, _end(code))
 
-    async def _event(self, tx: Tx, one: Claimed) -> str:
-        """What kind of message it is, as far as that can be read of one that cannot."""
-        try:
-            sealed = one.body if one.body is not None else await self._store.body(one.tenant, tx, one.id)
-            said = parse(self._box.open_bytes(sealed, about=about(one.tenant, one.name))).get("MSH-9.2") if sealed else ""
-        except VestibuleError:
-            return ""
-        return said if said.isascii() and said.isalnum() else ""
-
-    def _count(self, one: Claimed, state: InboxState) -> None:
-        FEED_MESSAGES.labels(state.value).inc()
+    def _told(self, one: Claimed, applied: Applied) -> None:
+        """It has an end, and that is committed."""
+        FEED_MESSAGES.labels(applied.state.value).inc()
         FEED_SECONDS.observe(max((self._clock.now() - one.received_at).total_seconds(), 0))
+        if applied.state is InboxState.QUARANTINED:
+            log.warning("feed-message-quarantined", row=one.id, code=applied.code)
+
+
+def _plain(event: str) -> str:
+    """A trigger event as it may be shown and kept, whatever a stranger wrote there."""
+    return event if event.isascii() and event.isalnum() else ""
 
 
 def _end(code: str) -> Applied:
