@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 
 from support.chromium import person
 from support.first_visit import everything
-from support.texting import Desk, Phone, clock, in_days, schedule, speak
+from support.reaching import Desk, Phone, clock, in_days, schedule, speak
 from support.waiting import until
 from vestibule.connections import tenant_called
 from vestibule.demo import Demo

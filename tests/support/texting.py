@@ -1,120 +1,151 @@
-"""An appointment and its texts, step by step, as its people do it in a browser: shared by the journey and by `make tour`."""
+"""Texting by hand: a visit with a patient, a clinician's session about it, and the page on a real socket."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from playwright.async_api import Locator, Page, expect
+import aiohttp
 
-from support.first_visit import fetch_json, post_json
-from vestibule.demo import Demo
+from support.message_office import TEST_BOX, MessageOffice
+from support.rooms import Sessions
+from support.serving import served
+from vestibule.errors import VestibuleError
+from vestibule.identity.model import Principal, Role
+from vestibule.kit.clock import SystemClock
+from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, SessionId, TenantId, VisitId, new_id
+from vestibule.messages import direct
+from vestibule.messages.composing import Composing
+from vestibule.messages.model import Channel, Message, MessageState, Purpose
+from vestibule.platform.audit import Actor
+from vestibule.platform.db import Database, Tx
+from vestibule.platform.web.app import build_app
+from vestibule.platform.web.config import WebConfig
+from vestibule.platform.web.cookies import cookie_name
+from vestibule.processes import free_port
+from vestibule.visits.model import Identifier, Visit
+from vestibule.visits.service import Appointment, Contact, Visits
 
-EMP = "19"
-_phones = itertools.count(20)
-
-
-@dataclass(frozen=True)
-class Appointment:
-    """An appointment of somebody with a phone, and where its clock hangs."""
-
-    csn: str
-    name: str
-    phone: str
-    zone: ZoneInfo
-
-    @property
-    def digits(self) -> str:
-        return "1" + self.phone
-
-
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """A time of day as a text in English says it."""
-    return at.astimezone(zone).strftime("%I:%M").lstrip("0")
-
-
-def schedule(demo: Demo, given: str, start: datetime, **more: Any) -> Appointment:
-    """Put a patient with a phone of their own, and their appointment, into the practice hospital's schedule."""
-    setup = f"{demo.practice}/setup"
-    phone = f"60855503{next(_phones):02}"
-    patient = {"family": "Texted", "given": given, "phone": f"({phone[:3]}) {phone[3:6]}-{phone[6:]}", **more}
-    person = post_json(setup, {"patients": [patient]})["touched"]["patients"][0]
-    book = fetch_json(setup)
-    who = next(one for one in book["practitioners"] if one["emp"] == EMP)
-    ept = next(one["ept"] for one in book["patients"] if one["id"] == person)
-    body = {"do": "book", "patient": ept, "practitioner": who["id"], "start": start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    csn = post_json(f"{demo.practice}/schedule.json", body)["csn"]
-    visit = next(one for one in fetch_json(setup)["appointments"] if one["csn"] == csn)
-    zone = next(one["zone"] for one in book["departments"] if one["id"] == visit["department"])
-    return Appointment(csn, f"{given} Texted", phone, ZoneInfo(zone))
-
-
-def speak(demo: Demo, shape: str) -> None:
-    """How the interface engine writes its messages from now on: `epic` or `2.5.1`."""
-    post_json(f"{demo.practice}/setup", {"interface": {"shape": shape}})
+HERE = Path(direct.__file__).parent
+STARTS = datetime(2026, 11, 21, 17, 30, tzinfo=UTC)
 
 
 @dataclass
-class Desk:
-    """Whoever looks after the schedule in the record."""
+class Planner:
+    """Stands where messages are planned: remembers what it was asked, or refuses."""
 
-    page: Page
-    demo: Demo
+    sent: list[Message] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    refuses: VestibuleError | None = None
+    stopped: set[ParticipantId] = field(default_factory=set)
 
-    async def _row(self, one: Appointment, at: datetime) -> Locator:
-        await self.page.goto(f"{self.demo.practice}/ehr/{EMP}?day={at.astimezone(one.zone).date()}")
-        row = self.page.get_by_role("row").filter(has_text=f"CSN {one.csn}")
-        await row.get_by_text("Change").click()
-        return row
+    async def send_direct(
+        self, tx: Tx, visit: VisitId, participant: ParticipantId, *, phone: str = "", language: str = "", by: Actor
+    ) -> Message:
+        if self.refuses:
+            raise self.refuses
+        self.asked.append({"visit": visit, "participant": participant, "phone": phone, "language": language, "by": by.kind})
+        now, made = datetime.now(UTC), new_id()
+        assert tx.tenant
+        about = (tx.tenant, visit, participant, None, Purpose.DIRECT, Channel.SMS)
+        message = Message(made, *about, f"direct:{made}", MessageState.PLANNED, now, planned_at=now)
+        self.sent.append(message)
+        return message
 
-    async def move(self, one: Appointment, was: datetime, to: datetime) -> None:
-        """Another time."""
-        row = await self._row(one, was)
-        await row.get_by_label("New time").fill(to.astimezone(one.zone).strftime("%Y-%m-%dT%H:%M"))
-        await row.get_by_role("button", name="Move", exact=True).click()
+    async def of_visit(self, tx: Tx, visit: VisitId) -> list[Message]:
+        return [one for one in self.sent if one.visit == visit]
 
-    async def cancel(self, one: Appointment, at: datetime) -> None:
-        """It does not take place."""
-        row = await self._row(one, at)
-        await row.get_by_role("button", name="Cancel", exact=True).click()
+    async def opted_out(self, tx: Tx, visit: VisitId) -> set[ParticipantId]:
+        return self.stopped
 
 
 @dataclass
-class Phone:
-    """A patient's phone."""
+class Answer:
+    """What the page said."""
 
-    page: Page
-    demo: Demo
+    status: int
+    text: str
+    location: str
 
-    async def open(self, one: Appointment) -> None:
-        await self.page.goto(f"{self.demo.practice}/handset/{one.digits}")
-        await expect(self.page.get_by_role("heading", name=one.name)).to_be_visible()
+
+@dataclass
+class Texting:
+    """Everything a test of the page needs."""
+
+    db: Database
+    own: str
+    tenant: TenantId
+    connection: ConnectionId
+    department: DepartmentId
+    office: MessageOffice
+    visits: Visits
+    planner: Planner
+    principal: Principal
+    cookie: dict[str, str]
+    session: aiohttp.ClientSession
+    visit: VisitId
+    patient: ParticipantId
 
     @property
-    def texts(self) -> Locator:
-        """What came, the oldest first; the carrier's own answers are not among them."""
-        return self.page.locator("li.bubble:not(.mine):not(.auto)")
+    def path(self) -> str:
+        return f"/s/{self.principal.session}/text"
 
-    async def shows(self, count: int, *says: str) -> None:
-        """So many texts, the last of which says these things. They appear by themselves."""
-        await expect(self.texts).to_have_count(count, timeout=30_000)
-        for words in says:
-            await expect(self.texts.last).to_contain_text(words)
+    async def ask(self, path: str = "", **form: str) -> Answer:
+        """Look, or send a form."""
+        url = self.own + (path or self.path)
+        headers = {"Accept": "text/html", "Origin": self.own, "Sec-Fetch-Site": "same-origin"}
+        how = self.session.post(url, data=form, headers=headers, allow_redirects=False, cookies=self.cookie) if form else None
+        async with how or self.session.get(url, headers=headers, allow_redirects=False, cookies=self.cookie) as answer:
+            return Answer(answer.status, await answer.text(), answer.headers.get("Location", ""))
 
-    async def tap(self) -> Page:
-        """The link in the last text: what opens."""
-        async with self.page.context.expect_page() as opened:
-            await self.texts.last.get_by_role("link").click()
-        return await opened.value
+    async def another(self, department: DepartmentId | None, csn: str = "1900") -> Visit:
+        """Another visit of the organisation."""
+        async with self.db.tenant(self.tenant) as tx:
+            visit, _ = await self.visits.appointments.appoint(tx, _appointment(self.connection, department, csn, "Theodor Brandt"))
+        return visit
 
-    async def answer(self, word: str) -> None:
-        await self.page.get_by_role("button", name=word, exact=True).click()
+    async def contact(self) -> Contact | None:
+        async with self.db.tenant(self.tenant) as tx:
+            found = await self.visits.contacts.of(tx, self.patient)
+        return found.contact if found else None
 
 
-def in_days(days: int, hour: int, minute: int, zone: ZoneInfo) -> datetime:
-    """A wall-clock time some days from now."""
-    day = datetime.now(zone) + timedelta(days=days)
-    return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+def _appointment(connection: ConnectionId, department: DepartmentId | None, csn: str, name: str) -> Appointment:
+    names = [Identifier(connection, "csn", csn)]
+    return Appointment(connection, csn, names, department, STARTS, STARTS + timedelta(minutes=30), name=name)
+
+
+@asynccontextmanager
+async def texting(db: Database, *, phone: str = "+16085550142", language: str = "", set_up: bool = True) -> AsyncIterator[Texting]:
+    """One visit at half past eleven in Chicago, of Amy Shaw."""
+    clock, office, planner, sessions = SystemClock(), MessageOffice(), Planner(), Sessions()
+    visits, tenant, port = Visits(clock, TEST_BOX), TenantId(new_id()), free_port()
+    own = f"http://127.0.0.1:{port}"
+    async with db.tenant(tenant) as tx:
+        await office.tenancy.add_tenant(tx, name="Alder Clinic", support_phone="555-0134")
+        department = await office.tenancy.add_department(tx, name="Cardiology", zone="America/Chicago", external="10501101")
+        connection = await office.connection(tx, f"https://ehr.alder.example/{tenant}")
+        if set_up:
+            await office.consented(tx)
+            await office.policy(tx, connection)
+            await office.sender(tx, await office.account(tx), connection)
+        visit, patient = await visits.appointments.appoint(tx, _appointment(connection, department.id, "1855", "Amy Shaw"))
+        if phone or language:
+            await visits.contacts.note(tx, visit, patient.id, Contact(phone, "", language))
+    principal = Principal(SessionId(new_id()), tenant, Role.CLINICIAN, visit.id, None, connection, department.id)
+    cookie = {cookie_name(principal.session): sessions.open(principal)}
+
+    async def region(_tx: Tx, _connection: ConnectionId) -> str:
+        return "US"
+
+    composing = Composing(
+        messages=planner, settings=office.settings, visits=visits, tenancy=office.tenancy, clock=clock, regions=region, origin=own
+    )
+    config = WebConfig(origin=own, prove=sessions.prove, templates=[HERE / "templates"], assets={"messages": HERE / "assets"}, rates={})
+    app = build_app(routes=direct.ROUTES, services={"db": db, "visits": visits, "composing": composing}, config=config)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, served(app, port=port):
+        yield Texting(db, own, tenant, connection, department.id, office, visits, planner, principal, cookie, session, visit.id, patient.id)
