@@ -203,20 +203,21 @@ async def post(
         sender = await office.sender(tx, account, connection, per_minute=per_minute)
         await office.consented(tx)
         await office.policy(tx, connection, quiet_from=datetime.min.time(), quiet_to=datetime.min.time())
-    return wire(db, tenant, office, handset, connection, department.id, account, sender)
+    return wired(db, tenant, handset, office, connection, department.id, account, sender)
 
 
-def wire(
+def wired(
     db: Database,
     tenant: TenantId,
-    office: MessageOffice,
-    handset: Handset,
-    connection: ConnectionId,
-    department: DepartmentId,
-    account: Account,
-    sender: Sender,
+    handset: Any,
+    office: MessageOffice | None = None,
+    connection: ConnectionId | None = None,
+    department: DepartmentId | None = None,
+    account: Account | None = None,
+    sender: Sender | None = None,
 ) -> Post:
-    """The services, as wiring puts them together."""
+    """The services, as wiring puts them together; a worker needs to know nothing of what was set up."""
+    office = office or MessageOffice()
     clock, box, effects, audit = office.clock, TEST_BOX, Effects(), Audit(office.clock)
     visits = Visits(clock, box)
     optouts, pending = OptOuts(clock=clock, box=box), Pending(clock=clock, effects=effects)
@@ -268,9 +269,8 @@ def wire(
         tenancy=office.tenancy,
         carriers=carriers,
     )
-    return Post(
-        db, tenant, clock, office, visits, messages, outcomes, optouts, receipts, sending, handset, connection, department, account, sender
-    )
+    given: Any = (handset, connection, department, account, sender)
+    return Post(db, tenant, clock, office, visits, messages, outcomes, optouts, receipts, sending, *given)
 
 
 class _Ticking:

@@ -1,0 +1,91 @@
+"""A sender's moments, over several workers, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import UUID
+
+from support.messaging import post
+from vestibule.kit.clock import SystemClock
+from vestibule.kit.ids import TenantId
+from vestibule.messages.model import Sender
+from vestibule.messages.pacing import SHARE, Pacing
+from vestibule.platform.db import Database
+
+CLOCK = SystemClock()
+
+
+async def sender_of(db: Database, tenant: TenantId, per_minute: int) -> Sender:
+    return replace((await post(db, tenant)).sender, per_minute=per_minute)
+
+
+def pacing(db: Database, name: str = "one") -> Pacing:
+    return Pacing(db=db, clock=CLOCK, holder=name)
+
+
+async def test_moments_are_a_step_apart_whoever_takes_them(db: Database, tenant: TenantId) -> None:
+    sender = await sender_of(db, tenant, 600)
+    workers = [pacing(db, "one"), pacing(db, "two")]
+    moments = sorted(await asyncio.gather(*(workers[n % 2].moment(tenant, sender) for n in range(20))))
+    step = 60 / (600 * SHARE)
+    assert moments[-1] - moments[0] >= 18 * step
+    assert all(b - a > 0.5 * step for a, b in zip(moments, moments[1:], strict=False))
+
+
+async def test_who_comes_after_a_pause_goes_at_once_and_saves_up_nothing(db: Database, tenant: TenantId) -> None:
+    sender = await sender_of(db, tenant, 60)
+    one = pacing(db)
+    first = await one.moment(tenant, sender)
+    assert first - CLOCK.monotonic() < 0.2
+    async with db.tenant(tenant) as tx:
+        await tx.execute("update message_pacing set next_at = now() - interval '1 hour'")
+    later = await asyncio.gather(*(one.moment(tenant, sender) for _ in range(3)))
+    assert later[0] - CLOCK.monotonic() < 0.2
+    assert later[2] - later[0] > 1.9
+
+
+async def test_no_second_ever_has_more_than_the_limit_though_everybody_is_late(db: Database, tenant: TenantId) -> None:
+    sender, one = await sender_of(db, tenant, 6_000), pacing(db)
+    moments = await asyncio.gather(*(one.moment(tenant, sender) for _ in range(150)))
+    await asyncio.sleep(0.4)  # a worker that was held up: forty moments have passed
+    sent: list[float] = []
+
+    async def send(moment: float) -> None:
+        if await one.turn(sender, moment):
+            sent.append(CLOCK.monotonic())
+
+    await asyncio.gather(*(send(moment) for moment in moments))
+    sent.sort()
+    assert len(sent) >= 100
+    for begin in sent:
+        assert len([at for at in sent if begin <= at < begin + 1.0]) <= 100
+
+
+async def test_a_moment_long_past_is_lost_and_where_two_share_a_sender_even_one_just_past(db: Database, tenant: TenantId) -> None:
+    sender = await sender_of(db, tenant, 6_000)
+    one, two = pacing(db, "one"), pacing(db, "two")
+    assert not await one.turn(sender, CLOCK.monotonic() - 2)
+    assert await one.turn(sender, CLOCK.monotonic() - 0.1)
+    await one.moment(tenant, sender)
+    await two.moment(tenant, sender)
+    await one.moment(tenant, sender)
+    assert not await one.turn(sender, CLOCK.monotonic() - 0.1)
+
+
+async def test_a_carrier_that_wants_us_slower_is_obeyed_by_every_worker(db: Database, tenant: TenantId) -> None:
+    sender = await sender_of(db, tenant, 60_000)
+    one, two = pacing(db, "one"), pacing(db, "two")
+    moment = await one.moment(tenant, sender)
+    await one.slow_down(tenant, sender, 0.3)
+    began = CLOCK.monotonic()
+    assert await two.moment(tenant, sender) - began > 0.25
+    assert await one.turn(sender, moment)
+    assert CLOCK.monotonic() - began > 0.25
+
+
+async def test_senders_do_not_wait_for_each_other(db: Database, tenant: TenantId) -> None:
+    slow = await sender_of(db, tenant, 1)
+    one = pacing(db)
+    await asyncio.gather(*(one.moment(tenant, slow) for _ in range(5)))
+    assert await one.moment(tenant, replace(slow, id=UUID(int=7))) - CLOCK.monotonic() < 0.3
