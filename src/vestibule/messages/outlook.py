@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from vestibule.kit.ids import DepartmentId, ParticipantId
 from vestibule.messages.optouts import OptOuts
@@ -49,8 +49,8 @@ class Outlook:
             for person in visit.people:
                 if person.role is PersonRole.PATIENT:
                     contact = reaches.get(person.id, Contact())
-                    patient = _patient(visit, person, contact, zones, news=news)
-                    patient = replace(patient, opted_out=contact.phone in stopped, silent=visit.id in silent)
+                    kept_from = (contact.phone in stopped, visit.id in silent)
+                    patient = _patient(visit, person, contact, zones, kept_from, news=news)
                     found[person.id] = Seen(patient, visit, contact)
         return found
 
@@ -65,6 +65,7 @@ def _patient(
     person: Participant,
     contact: Contact,
     zones: Mapping[DepartmentId, str],
+    kept_from: tuple[bool, bool],
     *,
     news: bool,
 ) -> Patient:
@@ -80,5 +81,7 @@ def _patient(
         phone=bool(contact.phone),
         email=bool(contact.email),
         came=person.state not in _ELSEWHERE and visit.state is VisitState.OPEN,
+        opted_out=kept_from[0],
+        silent=kept_from[1],
         news=news,
     )

@@ -31,6 +31,8 @@ _LATE: Final = 1.0
 # Where two workers take turns, neither may use its moments late: the other's have begun.
 _LATE_SHARED: Final = 0.02
 _MOST: Final = 500
+# Those who ask within so many seconds take their moments together.
+_GATHER: Final = 0.005
 # A worker stops minding the other so long after its last turn, in seconds.
 _ALONE_AFTER: Final = 10.0
 
@@ -51,7 +53,7 @@ class Pacing:
         """Prepare; `holder` names this worker."""
         self._db, self._clock, self._holder = db, clock, holder
         self._store = PacingStore()
-        self._portions: Portions[Sender, float] = Portions(self._reserve, most=_MOST)
+        self._portions: Portions[Sender, float] = Portions(self._reserve, most=_MOST, gather=_GATHER)
         self._lanes: dict[UUID, _Lane] = {}
 
     async def moment(self, tenant: TenantId, sender: Sender) -> float:

@@ -8,21 +8,23 @@ from typing import Generic, TypeVar
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
-Work = Callable[[Hashable, Sequence[Ask]], Awaitable[Sequence[Answer]]]
 
 
 class Portions(Generic[Ask, Answer]):
     """Gathers what is asked under one key while the portion before it is worked on. An answer that is an exception is raised."""
 
-    def __init__(self, work: Callable[..., Awaitable[Sequence[Answer | Exception]]], *, most: int = 100, at_once: int = 1) -> None:
+    def __init__(
+        self, work: Callable[..., Awaitable[Sequence[Answer | Exception]]], *, most: int = 100, at_once: int = 1, gather: float = 0.0
+    ) -> None:
         """Prepare.
 
         Args:
             work: given a key and what was asked, answers each in order. When it fails for several, each is tried alone.
             most: asked together at most.
             at_once: portions of one key that are worked on at the same time.
+            gather: seconds to wait for others before a portion, unless it is full.
         """
-        self._work, self._most, self._at_once = work, most, at_once
+        self._work, self._most, self._at_once, self._gather = work, most, at_once, gather
         self._asked: dict[Hashable, list[tuple[Ask, asyncio.Future[Answer]]]] = {}
         self._workers: dict[Hashable, set[asyncio.Task[None]]] = {}
 
@@ -39,7 +41,10 @@ class Portions(Generic[Ask, Answer]):
 
     async def _serve(self, key: Hashable) -> None:
         await asyncio.sleep(0)  # those who ask in the same turn of the loop come along
-        while asked := self._asked.get(key):
+        while self._asked.get(key):
+            if self._gather and len(self._asked[key]) < self._most:
+                await asyncio.sleep(self._gather)
+            asked = self._asked.get(key, [])
             portion, self._asked[key] = asked[: self._most], asked[self._most :]
             await self._one_portion(key, [pair for pair in portion if not pair[1].done()])
         self._asked.pop(key, None)

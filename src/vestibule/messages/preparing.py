@@ -23,6 +23,7 @@ from vestibule.messages.store.messages import MessageStore
 from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.model import Tenant
 from vestibule.tenancy.service import Tenancy, bound
+from vestibule.visits.model import Place
 from vestibule.visits.service import Visits, WantedLink
 
 NO_SENDER: Final = "message-no-sender"
@@ -31,6 +32,8 @@ LOST: Final = "message-answer-lost"
 # A link outlives the appointment by so much: who comes late, or was cut off, still gets in.
 _LINK_LASTS: Final = timedelta(hours=24)
 _USUAL: Final = timedelta(minutes=60)
+# Stands where a link's code will stand, and is as long as one.
+_NO_CODE: Final = "0" * 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,15 @@ Judged = Letter | NotToBeSent | NotNow
 
 
 @dataclass(frozen=True, slots=True)
+class _Rendered:
+    """Words for everybody whose appointment is at the same time, with the same stand-in for each one's link."""
+
+    text: str
+    subject: str
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What a portion of orders is about."""
 
@@ -99,6 +111,8 @@ class _Known:
     seen: Mapping[UUID, Seen]
     policies: Mapping[ConnectionId, Policy | None]
     tests: set[str] = field(repr=False)
+    wordings: dict[tuple[ConnectionId, str, Channel, Purpose, Place], Wording] = field(default_factory=dict)
+    rendered: dict[tuple[Wording, datetime, str, bool], _Rendered] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +212,17 @@ class Preparing:
         to = _address(message, seen)
         if message.channel is Channel.SMS and to.startswith(order.sender.excluded or ("-",)):
             return NotToBeSent(message.id, EXCLUDED, Refused(Status.OTHER, EXCLUDED))
-        return _Draft(order, message, seen, await self._wording(tx, message, seen, policy), to in known.tests)
+        return _Draft(order, message, seen, await self._wording(tx, message, seen, known), to in known.tests)
 
-    async def _wording(self, tx: Tx, message: Message, seen: Seen, policy: Policy | None) -> Wording:
+    async def _wording(self, tx: Tx, message: Message, seen: Seen, known: _Known) -> Wording:
         connection = seen.visit.connection
         assert connection is not None  # noqa: S101  without one there is no policy, and nothing is wanted
+        policy = known.policies.get(connection)
         language = message.language or seen.contact.language or (policy.language if policy else "")
-        return await self._settings.wording(tx, connection, language, message.channel, message.purpose, message.place)
+        key = (connection, language, message.channel, message.purpose, message.place)
+        if key not in known.wordings:
+            known.wordings[key] = await self._settings.wording(tx, *key)
+        return known.wordings[key]
 
     # ------------------------------------------------------------------ link, words, mark
 
@@ -212,8 +230,12 @@ class Preparing:
         if not drafts:
             return {}
         codes = await self._links(tx, drafts)
-        letters = [self._letter(draft, codes.get(draft.message.id, ""), known.organisation) for draft in drafts]
-        rows = [_mark(draft, letter) for draft, letter in zip(drafts, letters, strict=True)]
+        letters, rows = [], []
+        for draft in drafts:
+            code = codes.get(draft.message.id, "")
+            words = self._words(draft, known, linked=bool(code))
+            letters.append(self._letter(draft, code, words, known.organisation))
+            rows.append(_mark(draft, words.pieces))
         marked = await self._store.mark(bound(tx), tx, rows, self._clock.now())
         return {one.message: one if one.message in marked else NotToBeSent(one.message, planning.OVERTAKEN) for one in letters}
 
@@ -233,15 +255,28 @@ class Preparing:
         visit = draft.seen.visit
         return max(visit.ends_at or visit.starts_at or self._clock.now(), self._clock.now()) + _LINK_LASTS
 
-    def _letter(self, draft: _Draft, code: str, organisation: Tenant) -> Letter:
+    def _words(self, draft: _Draft, known: _Known, *, linked: bool) -> _Rendered:
+        """Rendered once for all that differ in nothing but the link."""
+        about, zone = draft.message.about or self._clock.now(), draft.seen.patient.zone
+        key = (draft.wording, about, zone, linked)
+        if key not in known.rendered:
+            link = self._address(_NO_CODE) if linked else ""
+            facts = Facts(known.organisation.name, about, zone, link, known.organisation.support_phone)
+            text = render(draft.wording, facts)
+            pieces = segments(text).count if draft.message.channel is Channel.SMS else 0
+            known.rendered[key] = _Rendered(text, subject(draft.wording, facts), pieces)
+        return known.rendered[key]
+
+    def _address(self, code: str) -> str:
+        return f"{self._origin}/j/{code}"
+
+    def _letter(self, draft: _Draft, code: str, words: _Rendered, organisation: Tenant) -> Letter:
         message, seen = draft.message, draft.seen
-        link = f"{self._origin}/j/{code}" if code else ""
-        facts = Facts(organisation.name, message.about or self._clock.now(), seen.patient.zone, link, organisation.support_phone)
         calendar = None
         if message.channel is Channel.EMAIL and message.about is not None:
-            calendar = _calendar(message, seen, organisation.name, link, self._origin)
-        text, title = render(draft.wording, facts), subject(draft.wording, facts)
-        return Letter(message.id, _address(message, seen), text, title, calendar, draft.test, code)
+            calendar = _calendar(message, seen, organisation.name, self._address(code) if code else "", self._origin)
+        text = words.text.replace(_NO_CODE, code) if code else words.text
+        return Letter(message.id, _address(message, seen), text, words.subject, calendar, draft.test, code)
 
 
 def _not_planned(order: Order, message: Message | None) -> NotToBeSent:
@@ -254,10 +289,9 @@ def _address(message: Message, seen: Seen) -> str:
     return seen.contact.email if message.channel is Channel.EMAIL else seen.contact.phone
 
 
-def _mark(draft: _Draft, letter: Letter) -> tuple[UUID, UUID, UUID, int, bool]:
+def _mark(draft: _Draft, pieces: int) -> tuple[UUID, UUID, UUID, int, bool]:
     sender = draft.order.sender
     assert sender is not None  # noqa: S101  who has none is not drafted
-    pieces = segments(letter.text).count if draft.message.channel is Channel.SMS else 0
     return draft.message.id, sender.id, sender.account.id, pieces, draft.test
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.messages.model import Account, Channel, Sender
+from vestibule.messages.portions import Portions
 from vestibule.messages.setting import MessageSettings
 from vestibule.platform.db import Database
 
@@ -18,6 +20,9 @@ _FRESH: Final = 2.0
 _ENOUGH: Final = 3
 # ... for so many seconds; then one message tries it again.
 _REST: Final = 30.0
+
+
+_Key = tuple[TenantId, ConnectionId, Channel]
 
 
 @dataclass(slots=True)
@@ -31,8 +36,10 @@ class Routes:
 
     def __init__(self, *, db: Database, clock: Clock, settings: MessageSettings) -> None:
         self._db, self._clock, self._settings = db, clock, settings
-        self._read: dict[tuple[TenantId, ConnectionId, Channel], tuple[float, list[Sender]]] = {}
+        self._read: dict[_Key, tuple[float, list[Sender]]] = {}
         self._health: dict[UUID, _Health] = {}
+        # A thousand messages that find it stale read it once.
+        self._reading: Portions[_Key, list[Sender]] = Portions(self._look, most=100_000)
 
     async def of(self, tenant: TenantId, connection: ConnectionId | None, channel: Channel) -> list[Sender]:
         """In the order in which to try them."""
@@ -41,10 +48,15 @@ class Routes:
         key, now = (tenant, connection, channel), self._clock.monotonic()
         read_at, senders = self._read.get(key, (-_FRESH, []))
         if now - read_at >= _FRESH:
-            async with self._db.tenant(tenant) as tx:
-                senders = await self._settings.route(tx, connection, channel)
-            self._read[key] = (now, senders)
+            senders = await self._reading.ask(key, key)
         return sorted(senders, key=lambda sender: self._troubled(sender.account, now))
+
+    async def _look(self, _: Hashable, asked: Sequence[_Key]) -> Sequence[list[Sender] | Exception]:
+        tenant, connection, channel = asked[0]
+        async with self._db.tenant(tenant) as tx:
+            senders = await self._settings.route(tx, connection, channel)
+        self._read[asked[0]] = (self._clock.monotonic(), senders)
+        return [senders] * len(asked)
 
     def went(self, account: Account, *, well: bool) -> None:
         """How a call ended: the account's doing, not the recipient's."""

@@ -37,6 +37,8 @@ WAITS: Final = "message-waits-for-its-turn"
 _NEAR: Final = 1.0
 # So long before its turn a message is looked at once more.
 _LEAD: Final = 0.15
+# Those that come within so many seconds are looked at together.
+_GATHER: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Sending:
     ) -> None:
         self._clock, self._pacing, self._routes = clock, pacing, routes
         self._preparing, self._outcomes, self._carriers, self._hook_url = preparing, outcomes, carriers, hook_url
-        self._orders: Portions[Order, Judged] = Portions(preparing.prepare, most=100, at_once=2)
+        self._orders: Portions[Order, Judged] = Portions(preparing.prepare, most=100, at_once=2, gather=_GATHER)
 
     async def handle(self, effect: Effect) -> Outcome:
         """Send one message; what becomes of it is recorded with the effect's completion."""

@@ -117,6 +117,7 @@ def message_worker(parts: Parts, carriers: Mapping[CarrierKind, Carrier] | None 
         listener=parts.listener,
         concurrency=at_once,
         per_destination=max(1, at_once * 3 // 4),
+        gather=0.02,
         meter=lambda event, kind, _: EFFECTS.labels(kind, event).inc(),
     )
 

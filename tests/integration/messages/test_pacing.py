@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from uuid import UUID
 
 from support.messaging import post
@@ -30,7 +31,7 @@ async def test_moments_are_a_step_apart_whoever_takes_them(db: Database, tenant:
     moments = sorted(await asyncio.gather(*(workers[n % 2].moment(tenant, sender) for n in range(20))))
     step = 60 / (600 * SHARE)
     assert moments[-1] - moments[0] >= 18 * step
-    assert all(b - a > 0.5 * step for a, b in zip(moments, moments[1:], strict=False))
+    assert all(b - a > 0.5 * step for a, b in pairwise(moments))
 
 
 async def test_who_comes_after_a_pause_goes_at_once_and_saves_up_nothing(db: Database, tenant: TenantId) -> None:

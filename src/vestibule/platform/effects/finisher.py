@@ -26,6 +26,8 @@ _BATCH = 500
 _ALONE_AT_ONCE = 4
 # So many are recorded together at most; more would keep their rows locked for too long.
 _COMPANY = 200
+# Seconds for which the first of them waits for others.
+_GATHER = 0.01
 
 Meter = Callable[[str, str, float], None]
 
@@ -163,7 +165,10 @@ class Finisher:
         self._go(self._finish_companies(company))
 
     async def _finish_companies(self, company: Any) -> None:
-        while waiting := self._joint[company]:
+        while self._joint[company]:
+            if len(self._joint[company]) < _COMPANY and not self._closing:
+                await asyncio.sleep(_GATHER)
+            waiting = self._joint[company]
             batch, self._joint[company] = waiting[:_COMPANY], waiting[_COMPANY:]
             await self._finish_together(batch)
         del self._joint[company]

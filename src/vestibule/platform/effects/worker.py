@@ -72,6 +72,7 @@ class Worker:
         deadline: float = 45.0,
         poll: float = 5.0,
         grace: float = 20.0,
+        gather: float = 0.0,
         meter: Meter = no_meter,
         draw: Callable[[], float] = chance,
         name: str = "",
@@ -91,6 +92,7 @@ class Worker:
             deadline: seconds a handler may take.
             poll: seconds between looks when nothing wakes us.
             grace: seconds `stop` waits for handlers before it cancels them.
+            gather: seconds to wait while others run before claiming more, where many short ones come by the hundred.
             meter: told (event, kind, seconds) of each claim and end, for figures.
             draw: an even draw from [0, 1), for jitter.
             name: of this worker, in the log of attempts.
@@ -101,7 +103,7 @@ class Worker:
         self._concurrency = concurrency
         self._per_destination = per_destination or max(1, concurrency // 4)
         self._lease, self._deadline = lease, deadline
-        self._poll, self._grace = poll, grace
+        self._poll, self._grace, self._gather = poll, grace, gather
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._store = DispatchStore()
         self._wake = asyncio.Event()
@@ -153,6 +155,8 @@ class Worker:
     async def _turn(self) -> bool:
         """Rescue and claim once; True when there may be more at once."""
         await self._rescue_when_due()
+        if self._gather and self._running:
+            await asyncio.sleep(self._gather)
         free = self._concurrency - self._running
         if free <= 0 or self._finisher.waiting > 2 * self._concurrency:
             return False
