@@ -166,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
         "allow_networks",
         _networks,
         "",
-        "Private networks that hold EHRs, e.g. 10.20.0.0/16; all others are refused.",
+        "Private networks that hold EHRs or mail servers, e.g. 10.20.0.0/16; all others are refused.",
     ),
     Setting("VESTIBULE_TRUSTED_PROXIES", "trusted_proxies", _words, "", "Addresses whose X-Forwarded-For is believed, comma-separated."),
     Setting("VESTIBULE_METRICS_TOKEN", "metrics_token", _text, "", "Bearer token for /metrics; empty: loopback only.", secret=True),
