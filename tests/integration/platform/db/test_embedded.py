@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from support.crash import Program, code, running
 from support.folders import quick_folder
@@ -72,6 +73,18 @@ async def server(home: Path) -> AsyncIterator[EmbeddedPostgres]:
     await it.stop()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def calm(seed_home: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """One that is only asked, never hurt."""
+    with quick_folder() as folder:
+        home = folder / "pg"
+        shutil.copytree(seed_home, home, symlinks=True, ignore=lambda _, names: [name for name in names if name == "s"])
+        it = EmbeddedPostgres(home)
+        await it.start()
+        yield it
+        await it.stop()
+
+
 async def ask(url: str, sql: str) -> object:
     conn = await asyncpg.connect(url)
     try:
@@ -127,12 +140,14 @@ async def test_from_nothing_to_a_migrated_database(quick_path: Path, binaries: P
         ("unix_socket_permissions", "0700", "our own user only"),
     ],
 )
-async def test_the_settings_that_matter(server: EmbeddedPostgres, setting: str, value: str, reason: str) -> None:
-    assert await ask(server.url(), f"show {setting}") == value
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_settings_that_matter(calm: EmbeddedPostgres, setting: str, value: str, reason: str) -> None:
+    assert await ask(calm.url(), f"show {setting}") == value
 
 
-async def test_the_login_role_is_no_superuser(server: EmbeddedPostgres) -> None:
-    assert await ask(server.url(), "select rolsuper or rolbypassrls or rolreplication from pg_roles where rolname = current_user") is False
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_login_role_is_no_superuser(calm: EmbeddedPostgres) -> None:
+    assert await ask(calm.url(), "select rolsuper or rolbypassrls or rolreplication from pg_roles where rolname = current_user") is False
 
 
 @pytest.mark.parametrize("wrong", ["", ":wrong"])
