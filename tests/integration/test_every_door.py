@@ -190,6 +190,7 @@ async def furnished(h: House) -> tuple[TenantId, dict[str, str]]:
         "member": boss.member.id,
         "organisation": tenant,
         "visit": visit.id,
+        "serving": serving.id,
         "pid": person.id,
         "participant": person.id,
         "kid": keys[0].key.kid,
@@ -239,6 +240,9 @@ async def test_ids_of_another_organisation_lead_nowhere_and_move_nothing(
     assert await everything_of(owner, tenant) == before
 
 
+_FOR_THOSE_IN_FORCE = ("/s/{sid}/feed/", "/s/{sid}/messages/")
+
+
 async def test_the_same_ids_open_their_own_doors(h: House, http: aiohttp.ClientSession) -> None:
     """The judge's own test: were the ids wrong, nothing above could fail."""
     tenant, ids = await furnished(h)
@@ -246,7 +250,11 @@ async def test_the_same_ids_open_their_own_doors(h: House, http: aiohttp.ClientS
     opened = []
     for door in doors():
         if door.method == "GET" and "{connection}" in door.path and door.path.startswith("/s/") and "ehr-sign-in" not in door.path:
-            answer = await knock(http, h.origin, door, door.address(theirs.sid, ids), theirs.headers)
+            for_those_in_force = door.path.startswith(_FOR_THOSE_IN_FORCE)
+            if for_those_in_force and door.path.count("{") > 2:
+                continue  # about one message or one text of a connection, of which this one has none
+            in_force = {**ids, "connection": ids["serving"]} if for_those_in_force else ids
+            answer = await knock(http, h.origin, door, door.address(theirs.sid, in_force), theirs.headers)
             opened.append((door.name, answer.status))
     assert opened
     assert [line for line in opened if line[1] in {401, 403, 404} or line[1] >= 500] == []
