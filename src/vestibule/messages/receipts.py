@@ -60,10 +60,7 @@ class Receipts:
     async def _settle(self, tx: Tx, account: Account, receipt: Receipt) -> None:
         await self._receipts.hold(bound(tx), tx, [(account.id, receipt.carrier_id)])
         found = await self._meant(tx, account, receipt)
-        if found is None or (found.state is MessageState.SENDING and found.carrier_id != receipt.carrier_id):
-            # Its answer has not been written down yet. Should it never be, the name tells whose receipt this was.
-            if found is not None:
-                await self._store.called(bound(tx), tx, found.id, account.id, receipt.carrier_id)
+        if found is None:  # nobody knows of it yet: its answer has not been written down
             await self._receipts.keep(bound(tx), tx, account.id, receipt, self._clock.now())
             return
         await self._outcomes.settle(tx, [Sent.told(found.id, receipt)])

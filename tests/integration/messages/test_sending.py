@@ -293,6 +293,20 @@ async def test_a_receipt_that_comes_before_the_carriers_own_answer_waits_for_it(
     assert (await p.states(visit))[0] == ("scheduled", "delivered")
 
 
+async def test_a_receipt_that_names_our_message_settles_it_though_its_answer_never_comes(p: Post) -> None:
+    async def early(message: Outgoing) -> None:
+        for _ in range(2):
+            await p.receipt(Receipt("early", S.DELIVERED, message=message.id))
+
+    p.handset.before = early
+    p.handset.answers.append(OutsideFailed("outside-timeout", "no", phase="test"))
+    visit, _ = await p.appoint()
+    await p.run()
+    assert (await p.states(visit))[0] == ("scheduled", "delivered")
+    assert (await p.kinds(visit)).count("patient_told") == 1
+    assert await p.do(p.outcomes.open) == []
+
+
 async def test_a_failure_that_may_pass_is_tried_once_more_and_only_once(p: Post) -> None:
     visit, _ = await p.appoint()
     await p.run()

@@ -191,16 +191,6 @@ class MessageStore:
             at,
         )
 
-    async def called(self, tenant: TenantId, tx: Tx, message: UUID, account: UUID, carrier_id: str) -> None:
-        """What the carrier calls one that is on its way to it: its receipt came before its answer."""
-        await tx.execute(
-            "update messages set carrier_id = $4 where tenant_id = $1 and id = $2 and account_id = $3 and carrier_id is null",
-            tenant,
-            message,
-            account,
-            carrier_id,
-        )
-
     async def dealt_with(self, tenant: TenantId, tx: Tx, message: UUID, at: datetime) -> None:
         """Somebody has looked at it."""
         await tx.execute("update messages set dealt_at = $3 where tenant_id = $1 and id = $2", tenant, message, at)
