@@ -71,7 +71,7 @@ NONSENSE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("messages/plans/{connection}", {"amount": "-1", "unit": "60", "quiet_from": "25:00", "quiet_to": EVIL, "language": EVIL}),
     (
         "messages/plans/{connection}",
-        {"amount": ["1", "\u0661"], "unit": ["60", "7"], "quiet_from": "21:00", "quiet_to": "08:00", "language": "en"},
+        {"amount": ["1", "\u0661"], "unit": ["60", "7"], "quiet_from": "21:00", "quiet_to": "08:00", "gap_minutes": "5", "language": "en"},
     ),
     ("messages/texts/{connection}/en/sms/reminder/home", {"text": EVIL + "{link}{organisation}{evil}"}),
     ("messages/texts/{connection}/en/email/reminder/home", {"text": "{link} {organisation}", "subject": EVIL + "{link}"}),
@@ -98,7 +98,16 @@ async def test_nonsense_comes_back_beside_its_field_and_is_never_obeyed(h: House
 
 async def test_a_policy_that_somebody_else_saved_meanwhile_is_not_overwritten_unseen(h: House) -> None:
     admin, path = await h.staff({ADMIN}), f"messages/plans/{h.connection.id}"
-    form = {"quiet_from": "21:00", "quiet_to": "08:00", "language": "en", "channels": "sms", "revision": "0", "amount": "1", "unit": "60"}
+    form = {
+        "quiet_from": "21:00",
+        "quiet_to": "08:00",
+        "gap_minutes": "5",
+        "language": "en",
+        "channels": "sms",
+        "revision": "0",
+        "amount": "1",
+        "unit": "60",
+    }
     assert (await admin.post_form(path, form))[0] == 303
     status, text = await admin.post_form(path, {**form, "language": "es"})
     assert status == 409
@@ -180,6 +189,6 @@ async def test_a_changed_plan_is_planned_anew_and_the_page_says_how_much(h: Hous
     await sent(owner, h.tenant, h.connection.id, times=[datetime.now(UTC)] * 12, **about)
     path = f"messages/plans/{h.connection.id}"
     assert "12 messages are planned for these appointments" in (await admin.get(path))[1]
-    form = {"quiet_from": "21:00", "quiet_to": "08:00", "language": "en", "channels": "sms", "revision": "0"}
+    form = {"quiet_from": "21:00", "quiet_to": "08:00", "gap_minutes": "5", "language": "en", "channels": "sms", "revision": "0"}
     assert (await admin.post_form(path, form))[0] == 303
     assert await owner.fetchval("select count(*) from message_replans where connection_id = $1", h.connection.id) == 1
