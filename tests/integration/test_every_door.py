@@ -184,7 +184,9 @@ async def furnished(h: House) -> tuple[TenantId, dict[str, str]]:
             name="Kim",
         )
         token = await h.parts.tokens.make(tx, name="Theirs", roles={StaffRole.ADMINISTRATOR}, days=30, by=SYSTEM)
+    row = await message(h, tenant, version.connection)
     ids = {
+        "row": row,
         "connection": version.connection,
         "department": department.id,
         "member": boss.member.id,
@@ -214,6 +216,19 @@ async def everything_of(owner: asyncpg.Connection, tenant: TenantId) -> dict[str
         for name in tables
     }
     return rows | {"tenants": await owner.fetchval("select md5(t::text) from tenants t where id = $1", tenant)}
+
+
+async def message(h: House, tenant: TenantId, connection: ConnectionId) -> int:
+    """A message of the appointments feed, without its body."""
+    async with h.parts.db.tenant(tenant) as tx:
+        made: int = await tx.fetchval(
+            "insert into feed_inbox (tenant_id, connection_id, name, control_id, body_hash, size, via, state)"
+            " values ($1, $2, $3, '1', $3, 1, 'mllp', 'quarantined') returning id",
+            tenant,
+            connection,
+            bytes(32),
+        )
+    return made
 
 
 async def crossing(h: House, http: aiohttp.ClientSession, asker: Any, ids: dict[str, str], *, api: bool) -> list[str]:
