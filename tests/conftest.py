@@ -9,12 +9,15 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc.jwk import RSAKey
 
 from support.folders import quick_folder
 from vestibule.kit.ids import TenantId, new_id
@@ -150,24 +153,38 @@ async def other_tenant(owner: asyncpg.Connection) -> TenantId:
     return await add_tenant(owner, "Southfield Clinic")
 
 
+def handful(make: Callable[[], T]) -> Callable[[], T]:
+    """Gives the same few things over and over, one after the other, each made when it is first asked for."""
+    made: list[T] = []
+    turn = itertools.count()
+
+    def one() -> T:
+        at = next(turn) % _RSA_KEYS
+        if at == len(made):
+            made.append(make())
+        return made[at]
+
+    return one
+
+
 @pytest.fixture(autouse=True, scope="session")
 def few_rsa_keys() -> Iterator[None]:
-    """Connections made in tests share a handful of RSA keys: making one takes half a second, and is tested where keys are tested."""
-    made: list[SigningKey] = []
-    turn = itertools.count()
+    """Connections and practice hospitals of tests share a handful of RSA keys: making one takes longer than most tests, and is tested where
+    keys are tested.
+    """
+    ours = handful(lambda: SigningKey.generate("RS384"))
+    theirs = handful(lambda: RSAKey.generate_key(2048, auto_kid=True))
+    microsofts = handful(lambda: rsa.generate_private_key(65537, 2048))
 
     class Shared(SigningKey):
         @classmethod
         def generate(cls, alg: str) -> SigningKey:
-            if alg != "RS384":
-                return SigningKey.generate(alg)
-            if len(made) < _RSA_KEYS:
-                made.append(SigningKey.generate(alg))
-                return made[-1]
-            return made[next(turn) % _RSA_KEYS]
+            return ours() if alg == "RS384" else SigningKey.generate(alg)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vestibule.tenancy.service.SigningKey", Shared)
+        patch.setattr("practice.oauth.keys.RSAKey", SimpleNamespace(generate_key=lambda *_, **__: theirs()))
+        patch.setattr("practice.microsoft.keys.rsa", SimpleNamespace(generate_private_key=lambda **_: microsofts()))
         yield
 
 
