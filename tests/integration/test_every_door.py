@@ -19,9 +19,13 @@ from support.doors import REFUSED, UNKNOWN, Answer, Door, doors, knock
 from support.house import House, Staff, house
 from vestibule.identity.model import Role, StaffRole
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
+from vestibule.messages.carrying import AccountWish
+from vestibule.messages.model import CarrierKind, Channel, Sender
+from vestibule.messages.ports import NumberWish
 from vestibule.platform.audit import SYSTEM
 from vestibule.tenancy.model import Connection, Content, Environment, Vendor
 from vestibule.visits.model import Identifier, PersonRole
+from vestibule.wiring.message_desk import make_carrying, make_orders
 
 VISITORS = {PersonRole.PROVIDER: "clinician", PersonRole.PATIENT: "patient", PersonRole.FAMILY: "guest"}
 
@@ -184,9 +188,16 @@ async def furnished(h: House) -> tuple[TenantId, dict[str, str]]:
             name="Kim",
         )
         token = await h.parts.tokens.make(tx, name="Theirs", roles={StaffRole.ADMINISTRATOR}, days=30, by=SYSTEM)
+        carrying = make_carrying(h.parts, h.parts.messages.replan)
+        account = await carrying.add_account(tx, AccountWish(CarrierKind.TWILIO, "Theirs", user="AC1", secret="s"), by=SYSTEM)
+        sender = await carrying.add_sender(tx, account.id, Sender(new_id(), account, Channel.SMS, "+18335550100"), by=SYSTEM)
+        order = await make_orders(h.parts, carrying).order(tx, account.id, NumberWish(), by=SYSTEM)
     row = await message(h, tenant, version.connection)
     ids = {
         "row": row,
+        "account": account.id,
+        "sender": sender.id,
+        "order": order.id,
         "connection": version.connection,
         "department": department.id,
         "member": boss.member.id,

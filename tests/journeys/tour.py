@@ -1,4 +1,4 @@
-"""`make tour`: play set-up and the first visit in headless Chromium and leave a picture of each step in var/tour/.
+"""`make tour`: play set-up, the first visit, and an appointment's texts in headless Chromium and leave a picture of each step in var/tour/.
 
 The pictures in docs/tutorial/images are made by `make tour` too: copy the ones the tutorial shows.
 """
@@ -10,6 +10,7 @@ import itertools
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.async_api import Page, expect
@@ -20,6 +21,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from support.chromium import chromium, person  # noqa: E402  the path is made first
 from support.first_visit import Booking, Clinician, Patient, book, everything, sees_moving_pictures, told  # noqa: E402
+from support.reaching import Desk, Phone, clock, in_days, schedule, speak  # noqa: E402
 from support.set_up import Portal, RecordForm, set_up  # noqa: E402
 from vestibule.demo import Demo  # noqa: E402
 
@@ -71,6 +73,61 @@ async def play(demo: Demo) -> None:
         await picture(analyst, "operator", "The operator's page shows the other end.")
 
 
+async def play_texts(demo: Demo) -> None:
+    """An appointment from the schedule to the phone, and what the organisation sees of it."""
+    zone = schedule(demo, "Zone", datetime.now(UTC) + timedelta(days=6)).zone
+    booked, moved = in_days(2, 10, 0, zone), in_days(3, 15, 45, zone)
+    one = schedule(demo, "Ada", booked)
+    async with chromium() as browser, person(browser) as desk, person(browser, phone=True) as hand, person(browser) as office:
+        record, phone, admin = Desk(desk, demo), Phone(hand, demo), Portal(office, picture)
+        await phone.open(one)
+        await phone.shows(1)
+        await picture(hand, "text-booked", "Booked in the record; a moment later on the phone.")
+        await record.move(one, booked, moved)
+        await phone.shows(2, clock(moved, zone))
+        await desk.goto(f"{demo.practice}/interface")
+        await picture(desk, "interface", "The interface engine: what it told, and how it was acknowledged.")
+        await remind(demo, phone)
+        await phone.open(one)
+        await record.cancel(one, moved)
+        await phone.shows(3)
+        await picture(hand, "text-cancelled", "Moved, then cancelled.")
+        await stop(demo, phone)
+        await admin.sign_in(demo.origin, "Ingrid")
+        for menu, name, says in (
+            ("Appointments feed", "feed", "What came in, and how long it took."),
+            ("Patient messages", "messages", "What is sent for which connection."),
+            ("Audit", "audit-erased", "The phone number is gone, and the audit says so."),
+        ):
+            await admin.menu(menu)
+            await picture(office, name, says)
+
+
+async def remind(demo: Demo, phone: Phone) -> None:
+    """A reminder at its time, and what its link opens."""
+    speak(demo, "2.5.1")  # whose times have seconds
+    soon = schedule(demo, "Rhoda", datetime.now(UTC) + timedelta(minutes=15, seconds=12))
+    speak(demo, "epic")
+    await phone.open(soon)
+    await phone.shows(2)
+    await picture(phone.page, "text-reminder", "The confirmation, and the reminder fifteen minutes before.")
+    lobby = await phone.tap()
+    await lobby.get_by_role("button", name="Join").click()
+    await expect(lobby.get_by_role("heading", level=1)).to_be_visible()
+    await picture(lobby, "text-lobby", "Tapping the link leads into the lobby.")
+    await lobby.close()
+
+
+async def stop(demo: Demo, phone: Phone) -> None:
+    """Somebody wants no more texts."""
+    other = schedule(demo, "Stella", datetime.now(UTC) + timedelta(days=2))
+    await phone.open(other)
+    await phone.shows(1)
+    await phone.answer("STOP")
+    await expect(phone.page.locator("li.auto")).to_have_count(1)
+    await picture(phone.page, "text-stop", "STOP is honoured at once.")
+
+
 async def come(clinician: Clinician, patient: Patient, booking: Booking) -> None:
     """Both arrive."""
     await clinician.open_schedule(booking)
@@ -112,6 +169,7 @@ async def main() -> None:
             await play_set_up(demo)
         async with everything(Path(folder) / "visit", 28080) as demo:
             await play(demo)
+            await play_texts(demo)
     console.print(f"\n  Pictures are in {TOUR.relative_to(ROOT)}/", highlight=False)
 
 

@@ -33,6 +33,13 @@ class Portal:
         await self.page.get_by_text(who).click()
         await expect(self.page.get_by_role("heading", name="Home", level=1)).to_be_visible()
 
+    async def sign_in(self, origin: str, who: str) -> None:
+        """Somebody who is a member already."""
+        await self.page.goto(f"{origin}/sign-in")
+        await self.page.get_by_role("link", name="Sign in with Microsoft").click()
+        await self.page.get_by_text(who).first.click()
+        await expect(self.page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+
     async def menu(self, name: str) -> None:
         """Open a page from the menu."""
         await self.page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True).click()

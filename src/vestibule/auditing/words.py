@@ -130,6 +130,7 @@ def kind_words() -> dict[str, str]:
         "visitor": _("Visitor"),
         "token": _("Program"),
         "record": _("Record system"),
+        "carrier": _("Carrier of messages"),
         "system": _("Vestibule"),
         "nobody": _("Not signed in"),
         "visit": _("Visit"),

@@ -24,6 +24,7 @@ from vestibule.visits.service import Appointment, Visits
 
 # Why a message changed nothing; each has its row in docs/reference/errors.md, and words on the page.
 NOT_VIRTUAL: Final = "appointment-not-virtual"
+PENDING: Final = "appointment-pending"
 PAST: Final = "appointment-past"
 CANCELLED: Final = "appointment-cancelled"
 UNDER_WAY: Final = "visit-under-way"
@@ -63,12 +64,12 @@ class Applying:
         keys, cancels = self._keys(reading), reading.word.status in OVER
         if not cancels:
             needs_start(reading)
-        if reading.ruling.virtual or (cancels and reading.silent):
+        if not _unwanted(reading) or (cancels and reading.silent):
             kept = await self._store.lock(bound(tx), tx, connection, keys, self._clock.now())
         else:
             kept = await self._store.find(bound(tx), tx, connection, keys)
             if kept is None:
-                return Applied(InboxState.IGNORED, NOT_VIRTUAL, erase=True)
+                return Applied(InboxState.IGNORED, _unwanted(reading) or CANCELLED, erase=True)
         move = weigh(kept.word if kept else None, reading.word)
         if move is Move.CANCEL:
             return await self._cancel(tx, connection, reading, keys, kept)
@@ -87,7 +88,7 @@ class Applying:
     async def _tell(self, tx: Tx, connection: ConnectionId, reading: Reading, keys: list[bytes], kept: Kept | None) -> Applied:
         now = self._clock.now()
         over_at = reading.over_at or now
-        if not reading.ruling.virtual:
+        if _unwanted(reading):
             return await self._withdraw(tx, connection, reading, keys, kept)
         if (kept is None or kept.visit is None) and over_at < now:
             await self._store.drop(bound(tx), tx, connection, keys)
@@ -141,13 +142,13 @@ class Applying:
         return Applied(InboxState.APPLIED, visit=visit.id, erase=visit.over)
 
     async def _withdraw(self, tx: Tx, connection: ConnectionId, reading: Reading, keys: list[bytes], kept: Kept | None) -> Applied:
-        """It is no virtual visit any more: its patient hears nothing further. The visit stays, for it may become virtual again."""
+        """It is no virtual visit, or not booked, any more: its patient hears nothing further. The visit stays; it may become one again."""
         if kept is None or kept.visit is None:
-            return Applied(InboxState.IGNORED, NOT_VIRTUAL, erase=True)
+            return Applied(InboxState.IGNORED, _unwanted(reading), erase=True)
         await self._visits.contacts.erase(tx, kept.visit, why="not-virtual")
         now = self._clock.now()
         await self._store.put(bound(tx), tx, connection, keys, replace(kept, word=reading.word), ends_at=reading.over_at or now, at=now)
-        return Applied(InboxState.APPLIED, NOT_VIRTUAL, kept.visit, erase=True)
+        return Applied(InboxState.APPLIED, _unwanted(reading), kept.visit, erase=True)
 
     # ------------------------------------------------------------------ the last word
 
@@ -181,3 +182,10 @@ def _untouchable(visit: Visit, now: float) -> str:
 def _inside(visit: Visit) -> bool:
     """Somebody is in the room: nobody is thrown out by a message."""
     return any(person.state is PersonState.CONNECTED for person in visit.people)
+
+
+def _unwanted(reading: Reading) -> str:
+    """Why nothing is kept of an appointment: the rules do not count it, or it waits for a place and must not be taken for booked."""
+    if reading.word.status is Status.PENDING:
+        return PENDING
+    return "" if reading.ruling.virtual else NOT_VIRTUAL

@@ -15,6 +15,7 @@ from vestibule.kit.ids import ConnectionId, TenantId
 from vestibule.platform.audit import Repeats
 from vestibule.platform.db import Database, Listener
 from vestibule.platform.telemetry.logs import log
+from vestibule.tenancy.service import CHANNEL as CONNECTIONS
 
 _MOST: Final = 10_000  # keys remembered, known ones and others
 
@@ -40,6 +41,7 @@ class KnownSenders:
         self._changes = 0
         self._tell: list[Callable[[], None]] = []
         listener.subscribe(CHANGED, lambda _: self._changed(), self._changed)
+        listener.subscribe(CONNECTIONS, lambda _: self._changed(), self._changed)  # one may have come into force, or been removed
 
     def on_change(self, tell: Callable[[], None]) -> None:
         """Have `tell` called, quickly, whenever certificates, ports or networks may have changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from vestibule.feed.applying import CANCELLED, ENDED, NOT_VIRTUAL, PAST, UNDER_WAY
+from vestibule.feed.applying import CANCELLED, ENDED, NOT_VIRTUAL, PAST, PENDING, UNDER_WAY
 from vestibule.feed.model import FeedCertificate, InboxState, RuleField, Via
 from vestibule.platform.web.i18n import gettext as _
 from vestibule.platform.web.i18n import ngettext
@@ -123,6 +123,7 @@ def reason(code: str) -> str:
     """Why a message changed nothing, where that is no mistake; empty for a code that is one."""
     return {
         NOT_VIRTUAL: _("No virtual visit"),
+        PENDING: _("Not booked yet"),
         PAST: _("Already past"),
         CANCELLED: _("Was cancelled before"),
         UNDER_WAY: _("People are in the visit"),

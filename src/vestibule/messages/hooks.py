@@ -18,7 +18,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId
 from vestibule.messages.model import Account, CarrierKind
 from vestibule.messages.ports import Carrier, Hook, HookAnswer
-from vestibule.platform.audit import Audit, Outcome, Repeats, acting
+from vestibule.platform.audit import Actor, Audit, Outcome, Repeats, acting, proved_to_be
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.metrics import HOOKS
 from vestibule.platform.web.access import Access
@@ -100,6 +100,7 @@ class Hooks:
         except (NotAllowed, BadInput) as refusal:
             await self._refused(account, refusal)
             return None
+        proved_to_be(Actor("carrier", str(account.id)))
         await self._receipts.take(self._db, account, answer)
         HOOKS.labels(account.kind.value, "taken").inc()
         return answer

@@ -12,6 +12,7 @@ import pytest
 
 from integration.feed.conftest import FeedHouse
 from support.scheduling import siu
+from support.siu import changed
 from vestibule.feed.model import Rule, RuleField
 from vestibule.visits.model import Identifier, Outcome, PersonRole, Place, VisitState
 from vestibule.visits.service import Contact
@@ -250,3 +251,10 @@ async def test_an_appointment_that_is_virtual_no_more_has_nobody_to_write_to_unt
     assert await feed.reach(visit) == []
     assert await feed.hear(siu("S14", control="3", sent=at(2), starts=THEN)) == ["applied"]
     assert [one.contact.phone for one in await feed.reach(visit)] == ["+16085550134"]
+
+
+async def test_who_waits_for_a_place_is_not_told_that_they_have_one(feed: FeedHouse, owner: asyncpg.Connection) -> None:
+    pending = changed(message("S12", 0, 1), {"SCH-25": "Pending"})
+    assert await feed.hear(pending) == ["ignored appointment-pending"]
+    assert await owner.fetchval("select count(*) from visits") == 0
+    assert await feed.hear(message("S12", 1, 2)) == ["applied"]

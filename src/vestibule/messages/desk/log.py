@@ -25,7 +25,7 @@ _LIMIT: Final = 100
 
 @get("/s/{sid:uuid}/messages/log", access=READERS)
 async def log_page(request: AnyRequest, principal: Principal, desk: Desk) -> AnyResponse:
-    """The newest messages; `?show=recent|planned|attention`, or `?visit=` for those of one visit."""
+    """The newest messages; `?show=recent`, `planned` or `attention`, or `?visit=` for those of one visit."""
     shown = str(request.query_params.get("show", ""))
     shown = shown if shown in _SHOWN else "recent"
     visit = _uuid(str(request.query_params.get("visit", "")))

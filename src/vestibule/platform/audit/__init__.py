@@ -7,7 +7,7 @@ An entry is written in the transaction of the act it tells of: what cannot be au
 
 from vestibule.platform.audit.chain import Check, Flaw, Harm, Head
 from vestibule.platform.audit.model import SYSTEM, Actor, Outcome, actor_from
-from vestibule.platform.audit.present import acting, acting_as, answer_for, refer_to
+from vestibule.platform.audit.present import acting, acting_as, answer_for, proved_to_be, refer_to
 from vestibule.platform.audit.repeats import Repeats
 from vestibule.platform.audit.service import Audit
 
@@ -25,5 +25,6 @@ __all__ = [
     "acting_as",
     "actor_from",
     "answer_for",
+    "proved_to_be",
     "refer_to",
 ]

@@ -30,7 +30,8 @@ class Actor:
     """Who acts, by ids only: no name, no e-mail address, no patient data.
 
     Attributes:
-        kind: `staff`, `visitor` (a visit's session), `token` (the API), `record` (an EHR), `system`, or `nobody` (not signed in).
+        kind: `staff`, `visitor` (a visit's session), `token` (the API), `record` (an EHR), `carrier` (of messages), `system`, or `nobody`
+            (not signed in).
         id: the member's, participant's or token's id; empty where there is none.
         session: the session's public id.
         address: the client's network address; empty for the system.
@@ -119,8 +120,8 @@ def chain_hash(previous: bytes, tenant: TenantId, seq: int, content: bytes) -> b
 def actor_from(state: Mapping[str, Any]) -> Actor:
     """The actor of a request, from what the web's front and guard have put into its state."""
     address, reference = str(state.get("client") or ""), str(state.get("reference", ""))
-    who = state.get("principal")
-    known = Actor("nobody") if who is None else named(who)
+    who, proved = state.get("principal"), state.get("proved")
+    known = proved if isinstance(proved, Actor) else Actor("nobody") if who is None else named(who)
     return Actor(known.kind, known.id, known.session, address, reference)
 
 

@@ -32,6 +32,13 @@ def acting_as(who: Any) -> Actor:
     return replace(known, address=now.address, reference=now.reference)
 
 
+def proved_to_be(actor: Actor) -> None:
+    """Whoever asks has no session and has proved who they are in the request itself, as a carrier does by its signature."""
+    state = _REQUEST.get()
+    if state is not None:
+        state["proved"] = actor
+
+
 def refer_to(reference: str) -> None:
     """The request turns out to belong to something that began under another reference."""
     state = _REQUEST.get()
