@@ -151,4 +151,7 @@ def _view(place: _Place, organisation: Tenant, department: Department | None, ev
 def moved_since(link: Link, events: list[VisitEvent]) -> bool:
     """Whether the visit was given another time after the link was made."""
     made = next((e.seq for e in events if e.kind is EventKind.LINK_MADE and e.body.get("link") == str(link.id)), None)
-    return made is not None and any(e.kind is EventKind.RESCHEDULED and e.seq > made for e in events)
+    moves = [e for e in events if e.kind is EventKind.RESCHEDULED]
+    if made is None:  # a message's link has no event of its own
+        return any(e.at > link.made_at for e in moves)
+    return any(e.seq > made for e in moves)

@@ -38,7 +38,11 @@ LOST: Final = "message-answer-lost"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a carrier answered."""
+    """What a carrier answered.
+
+    Attributes:
+        link: that it carried, where this is known.
+    """
 
     message: UUID
     state: MessageState
@@ -48,13 +52,15 @@ class Sent:
     account: UUID | None = None
     opted_out: bool = False
     permanent: bool = True
+    link: UUID | None = None
 
     @classmethod
-    def of(cls, message: UUID, account: Account, result: Accepted | Refused) -> Sent:
+    def of(cls, message: UUID, account: Account, result: Accepted | Refused, link: UUID | None = None) -> Sent:
         """As the carrier's adapter says it."""
         if isinstance(result, Refused):
             return cls(message, S.FAILED, result.status, result.code, "", account.id, result.opted_out)
-        return cls(message, S.DELIVERED if result.final else S.ACCEPTED, Status.SENT, "", result.carrier_id, account.id)
+        state = S.DELIVERED if result.final else S.ACCEPTED
+        return cls(message, state, Status.SENT, "", result.carrier_id, account.id, link=link)
 
     @classmethod
     def told(cls, message: UUID, receipt: Receipt) -> Sent:
@@ -127,8 +133,7 @@ class Outcomes:
             await self._store.unmark(tenant, tx, [message])
 
     async def _locked(self, tx: Tx, ids: Sequence[UUID]) -> tuple[dict[VisitId, Visit], dict[UUID, Message]]:
-        found = await self._store.find(bound(tx), tx, ids)
-        visits = await self._visits.telling.visits(tx, {one.visit for one in found}, lock=True)
+        visits = await self._visits.telling.visits(tx, await self._store.visits_of(bound(tx), tx, ids), lock=True)
         return visits, {one.id: one for one in await self._store.find(bound(tx), tx, ids, lock=True) if one.visit in visits}
 
     async def _stop(self, tx: Tx, message: Message) -> None:
@@ -270,4 +275,6 @@ def _words(message: Message, visit: Visit, one: Sent) -> list[Word]:
     who = message.participant if person is None else person.id
     if one.state is S.FAILED:
         return [Word(visit.id, EventKind.PATIENT_UNTOLD, who, {**body, "code": one.code})]
-    return [] if told_before else [Word(visit.id, EventKind.PATIENT_TOLD, who, body)]
+    if told_before:
+        return []
+    return [Word(visit.id, EventKind.PATIENT_TOLD, who, body if one.link is None else {**body, "link": str(one.link)})]

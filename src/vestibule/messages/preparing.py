@@ -24,7 +24,7 @@ from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.model import Tenant
 from vestibule.tenancy.service import Tenancy, bound
 from vestibule.visits.model import Place
-from vestibule.visits.service import Visits, WantedLink
+from vestibule.visits.service import MadeLink, Visits, WantedLink
 
 NO_SENDER: Final = "message-no-sender"
 EXCLUDED: Final = "message-prefix-excluded"
@@ -42,12 +42,12 @@ class Order:
 
     Attributes:
         sender: from where; None when there is nobody.
-        code: of the link that was made for an attempt before.
+        link: made for an attempt before.
     """
 
     message: UUID
     sender: Sender | None = None
-    code: str = field(default="", repr=False)
+    link: MadeLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Letter:
 
     Attributes:
         test: it must not: who would get it is there for trying things out.
+        link: what it leads to.
     """
 
     message: UUID
@@ -64,7 +65,7 @@ class Letter:
     subject: str = ""
     calendar: Calendar | None = None
     test: bool = False
-    code: str = field(default="", repr=False)
+    link: MadeLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class _Known:
     seen: Mapping[UUID, Seen]
     policies: Mapping[ConnectionId, Policy | None]
     tests: set[str] = field(repr=False)
+    now: datetime
     wordings: dict[tuple[ConnectionId, str, Channel, Purpose, Place], Wording] = field(default_factory=dict)
     rendered: dict[tuple[Wording, datetime, str, bool], _Rendered] = field(default_factory=dict)
 
@@ -179,7 +181,8 @@ class Preparing:
         await self._typed(tx, seen, [one for one in messages.values() if one.purpose is Purpose.DIRECT])
         addresses = {address for one in seen.values() for address in (one.contact.phone, one.contact.email) if address}
         policies = await self._messages.policies(tx, list(unique.values()))
-        return _Known(await self._tenancy.tenant(tx), messages, seen, policies, await self._settings.tests_among(tx, addresses))
+        organisation, tests = await self._tenancy.tenant(tx), await self._settings.tests_among(tx, addresses)
+        return _Known(organisation, messages, seen, policies, tests, self._clock.now())
 
     async def _typed(self, tx: Tx, seen: dict[UUID, Seen], directs: Sequence[Message]) -> None:
         """Texts that go to a number somebody typed for them."""
@@ -198,7 +201,7 @@ class Preparing:
         if message is None or message.state is not MessageState.PLANNED:
             return _not_planned(order, message)
         policy = known.policies.get(seen.visit.connection) if seen is not None and seen.visit.connection else None
-        now = self._clock.now()
+        now = known.now
         why = planning.OVER if seen is None else planning.hindrance(message, seen.patient, policy, now)
         if why or seen is None:
             await self._store.withdraw(bound(tx), tx, {message.id: why}, now)
@@ -229,27 +232,25 @@ class Preparing:
     async def _letters(self, tx: Tx, known: _Known, drafts: Sequence[_Draft]) -> dict[UUID, Letter | NotToBeSent]:
         if not drafts:
             return {}
-        codes = await self._links(tx, drafts)
+        links = await self._links(tx, drafts)
         letters, rows = [], []
         for draft in drafts:
-            code = codes.get(draft.message.id, "")
-            words = self._words(draft, known, linked=bool(code))
-            letters.append(self._letter(draft, code, words, known.organisation))
+            link = links.get(draft.message.id)
+            words = self._words(draft, known, linked=link is not None)
+            letters.append(self._letter(draft, link, words, known.organisation))
             rows.append(_mark(draft, words.pieces))
         marked = await self._store.mark(bound(tx), tx, rows, self._clock.now())
         return {one.message: one if one.message in marked else NotToBeSent(one.message, planning.OVERTAKEN) for one in letters}
 
-    async def _links(self, tx: Tx, drafts: Sequence[_Draft]) -> dict[UUID, str]:
+    async def _links(self, tx: Tx, drafts: Sequence[_Draft]) -> dict[UUID, MadeLink]:
         """A link for each that needs one and has none from an attempt before."""
-        codes = {draft.message.id: draft.order.code for draft in drafts if draft.order.code}
-        without = [draft for draft in drafts if draft.needs_link and not draft.order.code and not draft.test]
+        links = {draft.message.id: draft.order.link for draft in drafts if draft.order.link is not None}
+        without = [draft for draft in drafts if draft.needs_link and draft.order.link is None and not draft.test]
         if without:
             wanted = [WantedLink(one.seen.visit.id, one.seen.patient.participant, self._expires(one)) for one in without]
-            made, words = await self._visits.telling.links(tx, wanted)
-            visits = {one.seen.visit.id: one.seen.visit for one in without}
-            await self._visits.telling.say(tx, visits, words)
-            codes |= {draft.message.id: code for draft, code in zip(without, made, strict=True)}
-        return codes
+            made = await self._visits.telling.links(tx, wanted)
+            links |= {draft.message.id: link for draft, link in zip(without, made, strict=True)}
+        return links
 
     def _expires(self, draft: _Draft) -> datetime:
         visit = draft.seen.visit
@@ -270,13 +271,13 @@ class Preparing:
     def _address(self, code: str) -> str:
         return f"{self._origin}/j/{code}"
 
-    def _letter(self, draft: _Draft, code: str, words: _Rendered, organisation: Tenant) -> Letter:
-        message, seen = draft.message, draft.seen
+    def _letter(self, draft: _Draft, link: MadeLink | None, words: _Rendered, organisation: Tenant) -> Letter:
+        message, seen, code = draft.message, draft.seen, link.code if link else ""
         calendar = None
         if message.channel is Channel.EMAIL and message.about is not None:
             calendar = _calendar(message, seen, organisation.name, self._address(code) if code else "", self._origin)
         text = words.text.replace(_NO_CODE, code) if code else words.text
-        return Letter(message.id, _address(message, seen), text, words.subject, calendar, draft.test, code)
+        return Letter(message.id, _address(message, seen), text, words.subject, calendar, draft.test, link)
 
 
 def _not_planned(order: Order, message: Message | None) -> NotToBeSent:

@@ -49,6 +49,8 @@ class Routes:
         read_at, senders = self._read.get(key, (-_FRESH, []))
         if now - read_at >= _FRESH:
             senders = await self._reading.ask(key, key)
+        if len(senders) < 2:  # noqa: PLR2004  nothing to choose
+            return senders
         return sorted(senders, key=lambda sender: self._troubled(sender.account, now))
 
     async def _look(self, _: Hashable, asked: Sequence[_Key]) -> Sequence[list[Sender] | Exception]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -36,9 +36,9 @@ WAITS: Final = "message-waits-for-its-turn"
 # A message whose turn is further away than this many seconds makes room for others.
 _NEAR: Final = 1.0
 # So long before its turn a message is looked at once more.
-_LEAD: Final = 0.15
+_LEAD: Final = 0.2
 # Those that come within so many seconds are looked at together.
-_GATHER: Final = 0.02
+_GATHER: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Sending:
     async def handle(self, effect: Effect) -> Outcome:
         """Send one message; what becomes of it is recorded with the effect's completion."""
         payload = Payload.of(effect.payload)
-        order, problem = Order(payload.message), Retry(NO_SENDER)
+        link, problem = None, Retry(NO_SENDER)
         senders: list[Sender | None] = [*await _harmless(self._routes.of(effect.tenant, payload.connection, payload.channel))]
         for number, sender in enumerate(senders or [None]):
             if sender is not None:
@@ -86,18 +86,19 @@ class Sending:
                 wait = moment - self._clock.monotonic()
                 if wait > _NEAR:
                     return Retry(WAITS, wait)
-                await asyncio.sleep(max(0.0, wait - _LEAD))
-            letter = await _harmless(self._orders.ask(effect.tenant, replace(order, sender=sender)))
+                if wait > _LEAD:
+                    await asyncio.sleep(wait - _LEAD)
+            letter = await _harmless(self._orders.ask(effect.tenant, Order(payload.message, sender, link)))
             if not isinstance(letter, Letter) or sender is None:
                 return self._ended(letter)
-            order = replace(order, code=letter.code)
+            link = letter.link
             result = await self._give(effect.tenant, letter, sender, moment)
             if isinstance(result, VestibuleError):
                 problem = Retry(result.code, result.retry_after)
             elif isinstance(result, Refused) and result.elsewhere and number + 1 < len(senders):
                 await self._outcomes.unmark(effect.tenant, payload.message)
             else:
-                return self._done(payload.message, sender, result)
+                return self._done(letter, sender, result)
         return problem
 
     async def _moment(self, tenant: TenantId, sender: Sender, waited: float | None) -> float:
@@ -146,10 +147,11 @@ class Sending:
         failed = Sent(letter.message, MessageState.FAILED, letter.refused.status, letter.refused.code)
         return Done(together=Together(self._outcomes.write, failed))
 
-    def _done(self, message: UUID, sender: Sender, result: Accepted | Refused | None) -> Outcome:
+    def _done(self, letter: Letter, sender: Sender, result: Accepted | Refused | None) -> Outcome:
         if result is None:
             return Unknown(LOST)
-        return Done(together=Together(self._outcomes.write, Sent.of(message, sender.account, result)))
+        link = letter.link.id if letter.link else None
+        return Done(together=Together(self._outcomes.write, Sent.of(letter.message, sender.account, result, link)))
 
 
 async def _harmless(work: Awaitable[T]) -> T:

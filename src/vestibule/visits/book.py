@@ -80,16 +80,16 @@ class Book:
             role=PersonRole(row["role"]),
             state=PersonState(row["state"]),
             since=row["since"],
-            name=self._open(row["name_sealed"], about("name", tenant, who)),
-            person=self._open(row["person_sealed"], about("person", tenant, who)),
+            name=self._open(row["name_sealed"], "name", tenant, who),
+            person=self._open(row["person_sealed"], "person", tenant, who),
             person_type=row["person_type"],
             arrived_at=row["arrived_at"],
             connected_at=row["connected_at"],
             checks=msgspec.json.decode(row["checks"]),
         )
 
-    def _open(self, sealed: bytes | None, subject: str) -> str:
-        return "" if sealed is None else self.box.open(sealed, about=subject)
+    def _open(self, sealed: bytes | None, what: str, tenant: TenantId, who: ParticipantId) -> str:
+        return "" if sealed is None else self.box.open(sealed, about=about(what, tenant, who))
 
     async def add(
         self, tx: Tx, visit: Visit, kind: EventKind, participant: ParticipantId | None = None, body: Mapping[str, Any] | None = None

@@ -135,11 +135,11 @@ class Contacts:
 
     def _reach(self, tenant: TenantId, row: Row) -> Reach:
         who = ParticipantId(row["participant_id"])
-        phone, email = (self._open(row[f"{one}_sealed"], _about(one, tenant, who)) for one in ("phone", "email"))
+        phone, email = (self._open(row[f"{one}_sealed"], one, tenant, who) for one in ("phone", "email"))
         return Reach(VisitId(row["visit_id"]), who, Contact(phone, email, row["language"]), row["noted_at"])
 
-    def _open(self, sealed: bytes | None, subject: str) -> str:
-        return "" if sealed is None else self._book.box.open(sealed, about=subject)
+    def _open(self, sealed: bytes | None, what: str, tenant: TenantId, who: ParticipantId) -> str:
+        return "" if sealed is None else self._book.box.open(sealed, about=_about(what, tenant, who))
 
 
 def _about(what: str, tenant: TenantId, who: ParticipantId) -> str:

@@ -29,6 +29,7 @@ class Link:
     id: UUID
     visit: VisitId
     role: PersonRole
+    made_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
     made_by: ParticipantId | None = None
@@ -110,7 +111,8 @@ class Links:
 def _link(row: Row) -> Link:
     made_by = None if row["made_by"] is None else ParticipantId(row["made_by"])
     mine = None if row["participant_id"] is None else ParticipantId(row["participant_id"])
-    return Link(row["id"], VisitId(row["visit_id"]), PersonRole(row["role"]), row["expires_at"], row["revoked_at"], made_by, mine)
+    times = (row["made_at"], row["expires_at"], row["revoked_at"])
+    return Link(row["id"], VisitId(row["visit_id"]), PersonRole(row["role"]), *times, made_by, mine)
 
 
 def _unknown() -> NotFound:

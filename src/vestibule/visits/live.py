@@ -54,7 +54,7 @@ def note(visit: Visit, event: VisitEvent) -> str:
 def to_note(visit: Visit, event: VisitEvent) -> Note:
     """An event as a note, the visit being as it was right after it."""
     person = visit.person(event.participant) if event.participant else None
-    small = len(_enc.encode(event.body)) <= _BODY_LIMIT
+    small = not event.body or len(_enc.encode(event.body)) <= _BODY_LIMIT
     return Note(
         event.tenant,
         event.visit,

@@ -39,10 +39,10 @@ from vestibule.visits.model import (
 )
 from vestibule.visits.presence import Presence
 from vestibule.visits.store import ContactStore, LinkStore, PresenceStore, VisitStore
-from vestibule.visits.telling import Telling, WantedLink, Word
+from vestibule.visits.telling import MadeLink, Telling, WantedLink, Word
 
 # What features above may use of us; the rest is our inside.
-__all__ = ["Appointment", "Contact", "Link", "Reach", "Visits", "WantedLink", "Window", "WindowState", "Word", "join_window"]
+__all__ = ["Appointment", "Contact", "Link", "MadeLink", "Reach", "Visits", "WantedLink", "Window", "WindowState", "Word", "join_window"]
 
 _PHASE = "visit.step"
 _K = EventKind

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from vestibule.kit.ids import ParticipantId, VisitId, fingerprint, new_id, new_secret
 from vestibule.platform.db import Tx
@@ -19,7 +20,7 @@ from vestibule.visits.store import LinkStore
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """An event that changes nothing of a visit but its list: somebody was told something, a link was made."""
+    """An event that changes nothing of a visit but its list: somebody was told something."""
 
     visit: VisitId
     kind: EventKind
@@ -34,6 +35,18 @@ class WantedLink:
     visit: VisitId
     participant: ParticipantId
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MadeLink:
+    """A new link.
+
+    Attributes:
+        code: what opens it; only its hash is kept.
+    """
+
+    id: UUID
+    code: str = field(repr=False)
 
 
 class Telling:
@@ -78,10 +91,9 @@ class Telling:
             for subscriber in self._book.subscribers:
                 await subscriber(tx, after, event)
 
-    async def links(self, tx: Tx, wanted: Sequence[WantedLink]) -> tuple[list[str], list[Word]]:
-        """New links into visits that are locked: their codes, and what to say of them."""
-        made = [(new_id(), new_secret(CODE_BYTES), one) for one in wanted]
-        rows = [(link, one.visit, fingerprint(code), one.expires_at, one.participant) for link, code, one in made]
+    async def links(self, tx: Tx, wanted: Sequence[WantedLink]) -> list[MadeLink]:
+        """New links into visits that are locked. No event says so: the one that tells of the message names the link it carried."""
+        made = [(MadeLink(new_id(), new_secret(CODE_BYTES)), one) for one in wanted]
+        rows = [(link.id, one.visit, fingerprint(link.code), one.expires_at, one.participant) for link, one in made]
         await self._links.insert_many(tenant_of(tx), tx, rows, role=PersonRole.PATIENT, at=self._book.clock.now())
-        words = [Word(one.visit, EventKind.LINK_MADE, None, {"link": str(link), "role": PersonRole.PATIENT}) for link, _, one in made]
-        return [code for _, code, _ in made], words
+        return [link for link, _ in made]

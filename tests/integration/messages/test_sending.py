@@ -48,6 +48,8 @@ async def test_an_appointment_is_confirmed_by_a_text_with_a_link_into_its_own_pl
     events = await p.events(visit)
     told = [event for event in events if event.kind == "patient_told"]
     assert [(one.participant, one.body["purpose"], one.body["channel"]) for one in told] == [(person, "scheduled", "sms")]
+    assert told[0].body["link"] == str(link.id)
+    assert "link_made" not in {event.kind for event in events}, "the event that tells of the message names its link"
     assert PHONE not in str([event.body for event in events])
 
 
@@ -206,7 +208,7 @@ async def test_what_was_surely_not_sent_is_sent_later_and_once(p: Post, error: E
         await until(p.idle)
     assert (p.handset.asked, len(p.handset.got)) == (3, 1)
     assert (await p.states(visit))[0] == ("scheduled", "accepted")
-    assert (await p.kinds(visit)).count("link_made") <= 3
+    assert (await p.kinds(visit)).count("patient_told") == 1
 
 
 async def test_an_answer_that_was_lost_is_never_sent_again_and_a_receipt_settles_it(p: Post) -> None:

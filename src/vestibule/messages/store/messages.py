@@ -36,6 +36,11 @@ class MessageStore:
         sql = f"select {_MESSAGE} from messages m where m.tenant_id = $1 and m.id = any($2::uuid[]) order by m.id"
         return [message_of(row) for row in await tx.fetch(sql + (" for update" if lock else ""), tenant, list(messages))]
 
+    async def visits_of(self, tenant: TenantId, tx: Tx, messages: Sequence[UUID]) -> set[VisitId]:
+        """Which visits these are about."""
+        sql = "select distinct visit_id from messages where tenant_id = $1 and id = any($2::uuid[])"
+        return {VisitId(row[0]) for row in await tx.fetch(sql, tenant, list(messages))}
+
     async def by_carrier(self, tenant: TenantId, tx: Tx, account: UUID, carrier_ids: Sequence[str]) -> list[Message]:
         """Those that an account's carrier calls so."""
         where = "m.tenant_id = $1 and m.account_id = $2 and m.carrier_id = any($3::text[])"

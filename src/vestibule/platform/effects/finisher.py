@@ -27,7 +27,7 @@ _ALONE_AT_ONCE = 4
 # So many are recorded together at most; more would keep their rows locked for too long.
 _COMPANY = 200
 # Seconds for which the first of them waits for others.
-_GATHER = 0.01
+_GATHER = 0.03
 
 Meter = Callable[[str, str, float], None]
 

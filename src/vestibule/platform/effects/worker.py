@@ -238,7 +238,8 @@ class Worker:
         finally:
             self._running -= 1
             self._busy[effect.destination] -= 1
-        verdict = judge(effect.promise, effect.attempts, outcome, self._policy, self._draw())
+        jitter = 0.0 if isinstance(outcome, Done) else self._draw()
+        verdict = judge(effect.promise, effect.attempts, outcome, self._policy, jitter)
         self._meter(f"tried-{verdict.state}", effect.kind, self._clock.monotonic() - started)
         together = outcome.together if isinstance(outcome, Done) else None
         self._finisher.add(Finished(effect, verdict, self._epilogue(effect, outcome, verdict), together))
