@@ -34,8 +34,9 @@ def read_ack(raw: bytes, control: str) -> Ack:
     code, about, said = (*msa[1:4], "", "", "")[:3]
     if code not in ACCEPTED | REFUSED:
         raise NoAck(f"the answer's code is {code[:10]!r}")
-    if about != control:
+    unread = code in {"AR", "CR"} and not about  # of a message so wrong that its id could not be read
+    if about != control and not unread:
         raise NoAck(f"the answer is to {about[:40]!r}, not to {control!r}")
     err = next((fields for fields in segments if fields[0] == "ERR"), [])
     why = " ".join(filter(None, (said, *(part for part in err[1:] if part))))
-    return Ack(code, about, why[:300])
+    return Ack(code, control, why[:300])

@@ -88,6 +88,7 @@ async def test_a_feed_is_set_up_part_by_part(h: House, staff: Staff) -> None:
     )
     page = (await staff.get(f"{place}/setup"))[1]
     assert "CN=engine" in page
+    assert [page.count("Saved."), (await staff.get(f"{place}/setup?saved=ways"))[1].count("Saved.")] == [0, 1]
     assert "MLLP without encryption is on, at port 6661" in page
     assert "MLLP without encryption is on" in (await staff.get(place))[1], "the warning stays in sight"
     assert "Plain MLLP" in (await staff.get("feed"))[1]
@@ -102,6 +103,8 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(h
         True,
         True,
     )
+    status, page = await staff.post_form(f"{place}/ways", {"plain_port": "80", "http_status": "yes", "revision": "0"})
+    assert (status, 'name="http_status" type="checkbox" value="yes" checked' in page) == (400, True)
     status, page = await staff.post_form(f"{place}/fields", {"csn_from": "x", "zone": "Nowhere", "raw_hours": "many", "revision": "0"})
     assert (status, "Choose a time zone" in page, 'value="Nowhere"' in page, "Between 1 and 72 hours" in page) == (400, True, True, True)
     status, page = await staff.post_form(f"{place}/rules", {"what": "resource", "pattern": " ", "verdict": "home", "revision": "0"})

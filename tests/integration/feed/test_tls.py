@@ -87,13 +87,17 @@ async def test_a_stranger_is_turned_away_in_the_handshake(it: Clinic) -> None:
     assert await it.rows() == []
 
 
-async def test_a_client_without_a_certificate_is_turned_away(it: Clinic) -> None:
+async def test_a_client_without_a_certificate_is_turned_away(it: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr("vestibule.feed.refusals.log.warning", lambda _, **more: said.append(more), raising=False)
     with pytest.raises((ssl.SSLError, ConnectionError)):  # noqa: PT012  where it shows depends on the version of TLS
         sender = await it._opened(it.listener.addresses["mllps"], it.client())
         sender.write(message("1"))
         if await sender.over():
             raise ConnectionError
     assert await it.rows() == []
+    await until(lambda: said)
+    assert said == [{"reason": "no-certificate", "address": "127.0.0.1", "connection": None}]
 
 
 async def test_plain_bytes_on_the_tls_port_get_nowhere(it: Clinic) -> None:

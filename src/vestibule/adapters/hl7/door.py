@@ -14,6 +14,7 @@ from vestibule.platform.telemetry.logs import log
 
 _BACKLOG = 1_024
 _GREETINGS, _EACH = 512, 128  # handshakes at once: of everybody, and from one address
+_NOTHING_SHOWN = "PEER_DID_NOT_RETURN_A_CERTIFICATE"  # OpenSSL's word for a client without one
 _BREATH = 0.2  # seconds after an error of accept(): there are no file descriptors left, and more tries make none
 Make = Callable[[str], asyncio.BaseProtocol]
 
@@ -108,7 +109,10 @@ class Door:
         except ssl.SSLCertVerificationError as error:
             self._refusals.refused(_reason(error), address, None)
         except (OSError, ssl.SSLError, TimeoutError) as error:
-            log.info("feed-handshake-failed", port=self.port, address=address, error=type(error).__name__)
+            if getattr(error, "reason", "") == _NOTHING_SHOWN:
+                self._refusals.refused("no-certificate", address, None)
+            else:
+                log.info("feed-handshake-failed", port=self.port, address=address, error=type(error).__name__)
         else:
             return
         with suppress(OSError):

@@ -112,6 +112,7 @@ class SetupPages:
             words=words,
             zones=sorted(zones()),
             places=self._places,
+            saved=request.query_params.get("saved", ""),
         )
 
     async def save(
@@ -137,7 +138,7 @@ class SetupPages:
             return await self.page(request, principal, connection, typed=typed, mistakes=mistakes, status=400)
         except Conflict as error:
             return await self.page(request, principal, connection, typed=typed, mistakes={"": _(error.sentence)}, status=error.status)
-        return see_other(f"/s/{principal.session}/feed/{connection}/setup#{part}")
+        return see_other(f"/s/{principal.session}/feed/{connection}/setup?saved={part}#{part}")
 
     async def add(self, request: AnyRequest, principal: Principal, connection: UUID, data: bytes, by: Actor) -> AnyResponse:
         """Take a certificate, or say why not."""
@@ -147,7 +148,7 @@ class SetupPages:
                 await self._settings.add_certificate(tx, one.id, data, by=by, member=principal.member)
         except (BadInput, Conflict) as error:
             return await self.page(request, principal, connection, mistakes={"file": _(error.sentence)}, status=error.status)
-        return see_other(f"/s/{principal.session}/feed/{connection}/setup#senders")
+        return see_other(f"/s/{principal.session}/feed/{connection}/setup?saved=senders#senders")
 
 
 @get("/s/{sid:uuid}/feed/{connection:uuid}/setup", access=READERS)
@@ -170,6 +171,7 @@ async def save_ways(
         "networks": networks,
     }
     typed = {"plain_port": data.plain_port, "networks": data.networks, "enabled": data.enabled == _YES, "meant": data.meant == _YES}
+    typed["http_status"] = data.http_status == _YES
     return await feed_setup.save(
         request,
         principal,
