@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
+from vestibule.errors import VestibuleError
 from vestibule.feed.model import Received, Verdict
-from vestibule.feed.store import INSERT, INSERT_ONE, SETTLE, Entry
+from vestibule.feed.store import INSERT, INSERT_ONE, SETTLE, Entry, Origin
 from vestibule.kit.ids import TenantId
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db.group import Group, Limits, Session
@@ -19,7 +21,10 @@ _ROW: Final = 600  # bytes that a waiting row holds beside its body, about
 
 def about(tenant: TenantId, name: bytes) -> str:
     """What a message's sealed body is about; it opens for nothing else."""
-    return f"feed.body:{tenant}:{name.hex()}"
+    return f"feed.body:{_written(tenant)}:{name.hex()}"
+
+
+_written = lru_cache(maxsize=1024)(str)  # a UUID takes its time to write itself
 
 
 class DurableInbox:
@@ -46,21 +51,25 @@ class DurableInbox:
 
     def take(self, message: Received) -> Future[Verdict]:
         """See `ports.Inbox`."""
+        row = self._row(message)
+        return self.group.put(row, len(row.body) + _ROW)
+
+    def hand(self, message: Received, tell: Callable[[Verdict | VestibuleError], None]) -> None:
+        """See `ports.Inbox`."""
+        row = self._row(message)
+        self.group.hand(row, len(row.body) + _ROW, tell)
+
+    def _row(self, message: Received) -> Entry:
         sender, body = message.sender, message.body
         sealed = self._box.seal_bytes(body, about=about(sender.tenant, message.name))
-        digest = hashlib.sha256(body).digest()
-        row = Entry(
-            sender.tenant, sender.connection, message.name, message.control_id, sealed, digest, len(body), message.via, sender.certificate
-        )
-        return self.group.put(row, len(sealed) + _ROW)
+        origin = Origin(sender.tenant, sender.connection, message.via, sender.certificate)
+        return Entry(origin, message.name, message.control_id, sealed, hashlib.sha256(body).digest(), len(body))
 
 
 async def _write(session: Session, rows: Sequence[Entry]) -> list[Verdict]:
     """One commit for what is new; another, where there is any, for what has a name that is known already."""
-    alone = len(rows) == 1
-    found = await (session.fetch(INSERT_ONE, *rows[0]) if alone else session.fetch(INSERT, *zip(*rows, strict=True)))
-    fresh = {record[0] for record in found}
-    if len(fresh) == len(rows):
+    fresh = await _inserted(session, rows)
+    if fresh is None:
         return [Verdict.TAKEN] * len(rows)
     verdicts: list[Verdict | None] = []
     for row in rows:  # of two in one batch that have one name the first was inserted
@@ -69,9 +78,24 @@ async def _write(session: Session, rows: Sequence[Entry]) -> list[Verdict]:
     return await _settled(session, rows, verdicts)
 
 
+async def _inserted(session: Session, rows: Sequence[Entry]) -> set[bytes] | None:
+    """The names that were new; None for all of them."""
+    if len(rows) == 1:
+        return None if await session.fetch(INSERT_ONE, *_flat(rows[0])) else set()
+    origins: dict[Origin, int] = {}
+    columns = list(zip(*rows, strict=True))
+    columns[0] = tuple(origins.setdefault(origin, len(origins) + 1) for origin in columns[0])
+    ((names, _),) = await session.fetch(INSERT, *zip(*origins, strict=True), *columns)
+    return None if names is None else set(names)
+
+
+def _flat(row: Entry) -> tuple[object, ...]:
+    return (*row.origin, *row[1:])
+
+
 async def _settled(session: Session, rows: Sequence[Entry], verdicts: list[Verdict | None]) -> list[Verdict]:
     open_ones = [n for n, verdict in enumerate(verdicts) if verdict is None]
-    for n, same in await session.fetch(SETTLE, *zip(*(rows[n] for n in open_ones), strict=True)):
+    for n, same in await session.fetch(SETTLE, *zip(*(_flat(rows[n]) for n in open_ones), strict=True)):
         verdicts[open_ones[n - 1]] = Verdict.AGAIN if same else Verdict.CONFLICT
     # A name that was known a moment ago and is gone now was forgotten in between; then the message is new after all.
     gone = [n for n, verdict in enumerate(verdicts) if verdict is None]

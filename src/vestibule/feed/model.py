@@ -145,8 +145,18 @@ def name_of(sender: Sender, application: str, facility: str, control_id: str) ->
         facility: the sending facility (MSH-4).
         control_id: the message's (MSH-10).
     """
-    said = f"{application}\0{facility}\0{control_id}".encode("utf-8", "backslashreplace")
-    return hashlib.sha256(sender.tenant.bytes + sender.connection.bytes + said).digest()
+    return named(naming(sender, application, facility), control_id)
+
+
+def naming(sender: Sender, application: str, facility: str) -> bytes:
+    """What the names of all messages of one application begin with: see `name_of`."""
+    said = f"{application}\0{facility}\0".encode("utf-8", "backslashreplace")
+    return sender.tenant.bytes + sender.connection.bytes + said
+
+
+def named(beginning: bytes, control_id: str) -> bytes:
+    """`name_of` a message, when what its application's begin with is known."""
+    return hashlib.sha256(beginning + control_id.encode("utf-8", "backslashreplace")).digest()
 
 
 class Verdict(StrEnum):

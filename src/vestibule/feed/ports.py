@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from asyncio import Future
+from collections.abc import Callable
 from typing import Protocol
 
+from vestibule.errors import VestibuleError
 from vestibule.feed.model import PlainPort, Received, Sender, Verdict
 
 
@@ -19,6 +21,14 @@ class Inbox(Protocol):
 
         Raises:
             Unavailable: `group-closed` when the process is stopping, `group-full` when more waits than memory should hold.
+        """
+        ...
+
+    def hand(self, message: Received, tell: Callable[[Verdict | VestibuleError], None]) -> None:
+        """The same for sockets that have very many: `tell` is called with the verdict or the error.
+
+        Raises:
+            Unavailable: as `take`.
         """
         ...
 

@@ -18,6 +18,7 @@ from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.audit import Audit
 from vestibule.platform.db import Database
 from vestibule.platform.db import Listener as Ear
+from vestibule.platform.heap import calm_the_collector
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import FEED_WAITING
 from vestibule.settings import Settings
@@ -65,6 +66,7 @@ def _ports(settings: Settings) -> Ports:
 async def run_listener(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Take messages until told to stop."""
     async with listening(settings, database_url):
+        calm_the_collector()
         log.info("taking messages")
         await stop.wait()
         log.info("stopping")

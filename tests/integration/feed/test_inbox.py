@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -13,8 +14,8 @@ from support.feeding import add_connection, message, received
 from support.waiting import until
 from vestibule.errors import BadInput, Unavailable
 from vestibule.feed.inbox import DurableInbox, about
-from vestibule.feed.model import CHANNEL, Verdict
-from vestibule.kit.ids import ConnectionId, TenantId
+from vestibule.feed.model import CHANNEL, Verdict, Via
+from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db import Listener
 from vestibule.platform.db.group import Limits
@@ -80,6 +81,17 @@ async def test_both_at_once_in_one_batch_are_told_apart(
     new = received(tenant, connection, "2")
     assert await asyncio.gather(*map(inbox.take, (one, other, new, one, other))) == [TAKEN, CONFLICT, TAKEN, AGAIN, CONFLICT]
     assert [row["twin"] for row in await rows(owner)] == [False, False, True]
+
+
+async def test_messages_of_many_senders_share_a_commit_and_each_keeps_its_own(
+    inbox: DurableInbox, owner: asyncpg.Connection, tenant: TenantId, other_tenant: TenantId, connection: ConnectionId
+) -> None:
+    elsewhere, key = await add_connection(owner, other_tenant), new_id()
+    sent = [received(*((tenant, connection), (other_tenant, elsewhere))[n % 2], control_id=str(n)) for n in range(6)]
+    sent[4] = replace(sent[4], via=Via.MLLPS, sender=replace(sent[4].sender, certificate=key))
+    assert await asyncio.gather(*map(inbox.take, [*sent, sent[3]])) == [TAKEN] * 6 + [AGAIN]
+    found = [(r["tenant_id"], r["connection_id"], r["via"], r["certificate_id"], r["control_id"], r["name"]) for r in await rows(owner)]
+    assert found == [(m.sender.tenant, m.sender.connection, m.via, m.sender.certificate, m.control_id, m.name) for m in sent]
 
 
 async def test_a_control_id_is_a_name_only_with_its_sender(

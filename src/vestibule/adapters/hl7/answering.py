@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 from vestibule.errors import BadInput, VestibuleError
-from vestibule.feed.model import Verdict
+from vestibule.feed.model import Sender, Verdict, naming
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import new_id
-from vestibule.protocols.hl7v2 import Ack, Complaint, Header, Outcome, acknowledge, answers
+from vestibule.protocols.hl7v2 import Ack, Complaint, Header, Outcome, acknowledge, answers, header
+from vestibule.protocols.mllp import frame
 
 _REUSED = Complaint("hl7-control-id-reused", "Another message had this control id. Both are kept; a person has to look.", "MSH", 10)
 _PROBLEMS = {
@@ -24,9 +25,65 @@ _PROBLEMS = {
     "hl7-charset": Complaint("hl7-charset", "The message is not in the character set that it was sent as."),
     "hl7-control-id-long": Complaint("hl7-control-id-long", "MSH-10 has more than 199 characters.", "MSH", 10),
 }
-_MOULDS, _PARTS = 256, 3
+_KINDS, _PARTS = 16, 3
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER, _NAME = "Vestibule7number", "Vestibule7name"  # stand in a mould where the two control ids go
-_LONGEST_ID = 199  # HL7 v2.7 and later; earlier versions allow 20
+LONGEST_ID = 199  # HL7 v2.7 and later; earlier versions allow 20
+
+
+class Kind:
+    """What the messages of a sender have in common that differ in their time and control id alone: it is worked out once.
+
+    Attributes:
+        head: of one of them.
+        beginning: of their names: see `naming`.
+        at: the second for which the mould was made.
+        mould: the positive acknowledgement as a block, cut where its own control id and that of the message go.
+    """
+
+    __slots__ = ("at", "beginning", "head", "mould")
+
+    def __init__(self, head: Header, sender: Sender) -> None:
+        """Take a header."""
+        self.head = head
+        self.beginning = naming(sender, head.at(3), head.at(4))
+        self.at = _LONG_AGO
+        self.mould = _mould(head, self.at)
+
+    @property
+    def usual(self) -> bool:
+        """A mould can stand for what `Answers.verdict` writes."""
+        return len(self.mould) == _PARTS and (self.head.codec == "utf-8" or self.head.codec.startswith("iso8859"))
+
+    def header(self, number: str) -> Header:
+        """Of the message of this kind with that control id, but for its time."""
+        return replace(self.head, control_id=number, fields=_numbered(self.head, number))
+
+
+class Kinds:
+    """The kinds of message of one connection."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Kind | None] = {}
+
+    def of(self, glanced: bytes, body: bytes, sender: Sender) -> Kind | None:
+        """The kind of a message; None when it is to be read and answered by itself.
+
+        Args:
+            glanced: what `glance` says of it.
+            body: the message.
+            sender: of everything on this connection.
+        """
+        try:
+            return self._known[glanced]
+        except KeyError:
+            pass
+        if len(self._known) >= _KINDS:
+            self._known.clear()
+        head = header(body)
+        kind = None if problem_of(head) else Kind(head, sender)
+        self._known[glanced] = kind = kind if kind and kind.usual else None
+        return kind
 
 
 class Answers:
@@ -36,29 +93,22 @@ class Answers:
         """Date them by `clock`."""
         self._clock = clock
         self._prefix = new_id().hex[-8:].upper()
+        self._prefix_bytes = self._prefix.encode()
         self._numbers = count(1)
-        self._moulds: dict[tuple[object, ...], list[bytes]] = {}
 
     def verdict(self, head: Header, verdict: Verdict) -> list[bytes]:
         """After the inbox has spoken."""
         if verdict is Verdict.CONFLICT:
             return self._all(head, Outcome.ERROR, _REUSED)
-        usual = head.codec == "utf-8" and not (head.enhanced or head.mark) and head.control_id.isalnum() and head.control_id.isascii()
-        return [self._usual(head)] if usual else self._all(head, Outcome.OK, None)
+        return self._all(head, Outcome.OK, None)
 
-    def _usual(self, head: Header) -> bytes:
-        """AA in original mode, as nearly all are: cast in a mould that is made once a second for each kind of header."""
+    def cast(self, kind: Kind, number: bytes) -> bytes:
+        """The block that says yes to a message of a kind, by its control id: what `verdict` writes, made anew once a second only."""
         at = self._clock.now().replace(microsecond=0)
-        kind = (at, head.signs.field, head.fields[1:6], head.event, head.version, head.fields[10:12], head.fields[17:18])
-        mould = self._moulds.get(kind)
-        if mould is None:
-            if len(self._moulds) >= _MOULDS:
-                self._moulds.clear()
-            mould = self._moulds[kind] = _mould(head, at)
-        if len(mould) != _PARTS:
-            return self._one(head, Ack.AA, None)
-        number = f"{self._prefix}{next(self._numbers):X}"
-        return b"%s%s%s%s%s" % (mould[0], number.encode(), mould[1], head.control_id.encode(), mould[2])
+        if at != kind.at:
+            kind.at, kind.mould = at, _mould(kind.head, at)
+        one, two, three = kind.mould
+        return b"%s%s%X%s%s%s" % (one, self._prefix_bytes, next(self._numbers), two, number, three)
 
     def failure(self, head: Header, error: VestibuleError) -> list[bytes]:
         """After the inbox could not take it: try again, or, for what is wrong with the message itself, do not."""
@@ -78,15 +128,21 @@ class Answers:
 
 
 def _mould(head: Header, at: datetime) -> list[bytes]:
-    """An AA to such a header, cut in three where the two control ids stand; in more parts where one of the names stands elsewhere too."""
-    fields = (*head.fields[:9], _NAME, *head.fields[10:])
-    whole = acknowledge(replace(head, control_id=_NAME, fields=fields), Ack.AA, at=at, control_id=_NUMBER)
-    return re.split(f"{_NUMBER}|{_NAME}".encode(), whole)
+    """The yes to such a header, cut in three where the two control ids stand; in other parts where it takes none or two, or where one of
+    the names stands elsewhere too.
+    """
+    named = replace(head, control_id=_NAME, fields=_numbered(head, _NAME))
+    whole = (frame(acknowledge(named, code, at=at, control_id=_NUMBER)) for code in answers(head, Outcome.OK))
+    return re.split(f"{_NUMBER}|{_NAME}".encode(), b"".join(whole))
+
+
+def _numbered(head: Header, number: str) -> tuple[str, ...]:
+    return (*head.fields[:9], number, *head.fields[10:])
 
 
 def problem_of(head: Header) -> str:
     """What keeps a message from being taken; empty for nothing."""
-    return head.problem or ("hl7-control-id-long" if len(head.control_id) > _LONGEST_ID else "")
+    return head.problem or ("hl7-control-id-long" if len(head.control_id) > LONGEST_ID else "")
 
 
 def telling(messages: Sequence[bytes]) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from asyncio import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from vestibule.adapters.hl7.answering import Answers
+from vestibule.errors import VestibuleError
 from vestibule.feed.model import Received, Sender, Verdict, Via, name_of
 from vestibule.feed.ports import Inbox, Refusals
 from vestibule.kit.clock import Clock
@@ -64,6 +66,12 @@ class Desk:
         """Hand a message to the inbox; raises what the inbox raises."""
         name = name_of(sender, head.at(3), head.at(4), head.control_id)
         return self.inbox.take(Received(sender, via, head.control_id, name, body))
+
+    def hand(
+        self, body: bytes, control_id: str, name: bytes, sender: Sender, via: Via, tell: Callable[[Verdict | VestibuleError], None]
+    ) -> None:
+        """The same for a connection that has very many: see `Inbox.hand`."""
+        self.inbox.hand(Received(sender, via, control_id, name, body), tell)
 
     def count(self, via: Via, word: str) -> None:
         """One more message of which this became."""

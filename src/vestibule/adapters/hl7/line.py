@@ -8,25 +8,34 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from vestibule.adapters.hl7.answering import problem_of
+from vestibule.adapters.hl7.answering import LONGEST_ID, Kind, Kinds, problem_of
 from vestibule.adapters.hl7.desk import Desk
 from vestibule.errors import Unavailable, VestibuleError
-from vestibule.feed.model import Sender, Verdict, Via
+from vestibule.feed.model import Sender, Verdict, Via, name_of, named
 from vestibule.platform.telemetry.logs import log
-from vestibule.protocols.hl7v2 import Header, header
+from vestibule.protocols.hl7v2 import Header, glance, header
 from vestibule.protocols.mllp import Fault, FaultKind, Framer, frame
 
 _AGAIN = 0.25  # seconds until a message for which there was no room is offered again
 
 
 class _Slot:
-    """A message's place in the order of answers."""
+    """A message's place in the order of answers: one of a known kind, or one with a header of its own."""
 
-    __slots__ = ("answer", "head")
+    __slots__ = ("_head", "answer", "kind", "number")
 
-    def __init__(self, head: Header) -> None:
-        self.head = head
+    def __init__(self, head: Header | None, kind: Kind | None = None, number: bytes = b"") -> None:
+        self._head = head
+        self.kind = kind
+        self.number = number
         self.answer: bytes | None = None
+
+    @property
+    def head(self) -> Header:
+        if self._head is None:
+            assert self.kind is not None  # noqa: S101  it has one of the two
+            self._head = self.kind.header(self.number.decode())
+        return self._head
 
 
 class Line(asyncio.Protocol):
@@ -55,6 +64,7 @@ class Line(asyncio.Protocol):
         self._framer = Framer(desk.limits.message_bytes)
         self._todo: deque[bytes | Fault] = deque()
         self._slots: deque[_Slot] = deque()
+        self._kinds = Kinds()
         self._early: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
@@ -151,11 +161,11 @@ class Line(asyncio.Protocol):
     def _came(self, pieces: list[bytes | Fault]) -> None:
         """What the bytes that came have completed; and account of what they have not."""
         framer = self._framer
-        if pieces or not framer.inside:
+        inside, held = framer.inside, framer.held
+        if pieces or not inside:
             self._began = 0.0
-        if framer.inside and not self._began:
+        if inside and not self._began:
             self._began = self._heard
-        held = framer.held
         if held != self._held:
             self._desk.held += held - self._held
             grew, self._held = held > self._held, held
@@ -167,13 +177,16 @@ class Line(asyncio.Protocol):
 
     def _work(self) -> None:
         """Look at what has come, as long as not too many wait for their answer."""
-        while self._todo and self._may_take():
-            while self._todo and self._may_take():
-                piece = self._todo.popleft()
-                if isinstance(piece, Fault):
-                    self._fault(piece)
-                else:
-                    self._take(piece)
+        todo, slots = self._todo, self._slots
+        while todo and self._may_take():
+            piece = todo.popleft()
+            if isinstance(piece, Fault):
+                self._fault(piece)
+            else:
+                self._take(piece)
+            if slots and slots[0].answer is not None and not (todo and self._may_take()):
+                self._send()
+        if self._ending:
             self._send()
         self._throttle()
 
@@ -186,36 +199,45 @@ class Line(asyncio.Protocol):
 
     def _take(self, body: bytes) -> None:
         """Hand one message on; where there is no room for it now, it is offered again."""
-        assert self.sender is not None  # noqa: S101  nothing is looked at before
-        head = header(body)
-        slot = _Slot(head)
-        problem = problem_of(head)
-        if problem:
-            self._slots.append(slot)
-            self._refused(slot, problem)
-            return
+        sender = self.sender
+        assert sender is not None  # noqa: S101  nothing is looked at before
+        seen = glance(body)
+        kind = seen and self._kinds.of(seen[0], body, sender)
+        if seen and kind and len(seen[1]) <= LONGEST_ID:
+            slot, number = _Slot(None, kind, seen[1]), seen[1].decode()
+            name = named(kind.beginning, number)
+        else:
+            head = header(body)
+            slot, number = _Slot(head), head.control_id
+            problem = problem_of(head)
+            if problem:
+                self._slots.append(slot)
+                self._refused(slot, problem)
+                return
+            name = name_of(sender, head.at(3), head.at(4), number)
+        self._slots.append(slot)
         try:
-            future = self._desk.take(body, head, self.sender, self.via)
+            self._desk.hand(body, number, name, sender, self.via, partial(self._settled, slot))
         except Unavailable as error:
+            self._slots.pop()
             if error.code == "group-full":
                 self._todo.appendleft(body)
                 self._later = self._loop.call_later(_AGAIN, self._offer_again)
             else:  # not answered is not acknowledged: it will be sent again, to whoever comes after us
                 self.finish()
-            return
-        self._slots.append(slot)
-        future.add_done_callback(partial(self._settled, slot))
 
-    def _settled(self, slot: _Slot, future: asyncio.Future[Verdict]) -> None:
+    def _settled(self, slot: _Slot, said: Verdict | VestibuleError) -> None:
         """The inbox has spoken."""
-        error = future.exception()
-        if error is None:
-            verdict = future.result()
-            self._desk.count(self.via, verdict)
-            slot.answer = self._framed(self._desk.answers.verdict(slot.head, verdict))
-        elif isinstance(error, VestibuleError) and error.code != "group-closed":
-            self._desk.count(self.via, "failed")
-            slot.answer = self._framed(self._desk.answers.failure(slot.head, error))
+        desk = self._desk
+        if not isinstance(said, VestibuleError):
+            desk.count(self.via, said)
+            if slot.kind and said is not Verdict.CONFLICT:
+                slot.answer = desk.answers.cast(slot.kind, slot.number)
+            else:
+                slot.answer = self._framed(desk.answers.verdict(slot.head, said))
+        elif said.code != "group-closed":
+            desk.count(self.via, "failed")
+            slot.answer = self._framed(desk.answers.failure(slot.head, said))
         else:  # the process is stopping
             self.drop()
             return

@@ -1,7 +1,7 @@
 """The SQL of the feed. Every method takes the tenant first; what serves all of them is a statement here, run by its one user."""
 
 from vestibule.feed.store.appointments import FeedAppointmentStore, Kept
-from vestibule.feed.store.inbox import INSERT, INSERT_ONE, SETTLE, Entry
+from vestibule.feed.store.inbox import INSERT, INSERT_ONE, SETTLE, Entry, Origin
 from vestibule.feed.store.looking import LookingStore
 from vestibule.feed.store.queue import CLAIM, NEXT_DUE, Claimed, QueueStore, claimed
 from vestibule.feed.store.senders import CERTIFICATES, KEY, PORTS
@@ -22,6 +22,7 @@ __all__ = [
     "FeedSettingsStore",
     "Kept",
     "LookingStore",
+    "Origin",
     "QueueStore",
     "claimed",
 ]

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import asyncpg
@@ -50,6 +51,8 @@ class Session(Protocol):
 
 # Writes rows, in order, and returns an answer for each, after COMMIT. It may be repeated for rows that it has written already.
 Write = Callable[[Session, Sequence[R]], Awaitable[Sequence[A]]]
+# Hears of its row, after COMMIT or after a failure: the answer, or what went wrong.
+Tell = Callable[[A | VestibuleError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Limits:
 class _Item(Generic[R, A]):
     row: R
     size: int
-    answer: asyncio.Future[A]
+    tell: Tell[A] | None  # None once it was told
 
 
 class Group(Generic[R, A]):
@@ -146,17 +149,31 @@ class Group(Generic[R, A]):
         Raises:
             Unavailable: `group-closed` when it is stopping, `group-full` when more waits than memory should hold.
         """
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self.hand(row, size, partial(_settle, answer))
+        return answer
+
+    def hand(self, row: R, size: int, tell: Tell[A]) -> None:
+        """Have a row written, as `put`; `tell` is called with the answer or the error. For those who have very many: it costs no future.
+
+        Args:
+            row: what to write.
+            size: about how many bytes of memory it holds.
+            tell: quick, for the next commit waits for it. It may hand in more.
+
+        Raises:
+            Unavailable: as `put`.
+        """
         if self._closing or self._task is None:
             raise self._closed()
         if self.waiting_bytes + size > self._limits.waiting_bytes and self._queue:
             raise Unavailable(
                 "group-full", "More is waiting to be stored than can be held. Try again shortly.", phase=self._name, retry_after=1
             )
-        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Item(row, size, answer))
+        self._queue.append(_Item(row, size, tell))
         self.waiting_bytes += size
-        self._came.set()
-        return answer
+        if len(self._queue) == 1:
+            self._came.set()
 
     async def _run(self) -> None:
         """Everything that came during a commit is the next batch; the first of a quiet time waits for the rest of its tick only."""
@@ -195,9 +212,7 @@ class Group(Generic[R, A]):
             self._fail(batch, refusal)
         else:
             for item, answer in zip(batch, answers, strict=True):
-                self.waiting_bytes -= item.size
-                if not item.answer.done():  # its caller may have gone
-                    item.answer.set_result(answer)
+                self._tell(item, answer)
 
     async def _patiently(self, rows: list[R]) -> Sequence[A]:
         """Write; where the database is away or busy, hold the rows and try again until it is back."""
@@ -242,13 +257,20 @@ class Group(Generic[R, A]):
 
     def _fail(self, batch: Sequence[_Item[R, A]], error: VestibuleError) -> None:
         for item in batch:
-            self.waiting_bytes -= item.size
-            if not item.answer.done():
-                item.answer.set_exception(error)
-                item.answer.exception()  # a caller who has gone away asks no more; that is no mistake
+            self._tell(item, error)
+
+    def _tell(self, item: _Item[R, A], answer: A | VestibuleError) -> None:
+        tell, item.tell = item.tell, None
+        if tell is None:
+            return
+        self.waiting_bytes -= item.size
+        try:
+            tell(answer)
+        except Exception:  # noqa: BLE001  a mistake of one caller must not leave the others without their answers
+            _log.exception("%s: a caller could not be told", self._name)
 
     def _refuse_all(self) -> None:
-        self._fail([item for item in (*self._batch, *self._queue) if not item.answer.done()], self._closed())
+        self._fail([*self._batch, *self._queue], self._closed())
         self._queue.clear()
 
     def _closed(self) -> Unavailable:
@@ -271,3 +293,14 @@ class Group(Generic[R, A]):
             seconds = asyncio.get_running_loop().time() - self._lost_since
             _log.warning("%s: the database is back after %.1f s", self._name, seconds)
             self._lost_since = self._said_at = 0.0
+
+
+def _settle(future: asyncio.Future[A], answer: A | VestibuleError) -> None:
+    """For callers that wait."""
+    if future.done():  # its caller may have gone
+        return
+    if isinstance(answer, VestibuleError):
+        future.set_exception(answer)
+        future.exception()  # a caller who has gone away asks no more; that is no mistake
+    else:
+        future.set_result(answer)

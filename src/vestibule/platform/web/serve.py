@@ -11,7 +11,6 @@ the loop, and stopping is ours to order. What was found out about Granian 2.8, a
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import signal
 import socket
@@ -24,6 +23,7 @@ from granian.server.embed import Server as Granian
 from litestar import Litestar
 
 from vestibule.errors import Unavailable
+from vestibule.platform.heap import calm_the_collector
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.web.front import Front
 
@@ -165,24 +165,12 @@ async def serve(app: Litestar, *, host: str, port: int, grace: float = 10.0, sta
     server = Server(app, host=host, port=port, grace=grace)
     with _stop_signals() as stop:
         await server.start()
-        _calm_the_collector()
+        calm_the_collector()
         if started:
             started(server)
         await stop.wait()
         log.info("stopping")
         await server.stop()
-
-
-def _calm_the_collector() -> None:
-    """Keep Python's cycle collector from stopping the world for what does not go away.
-
-    Ten thousand streams are a million objects that live for hours; looking through all of them takes half a second, in which no event
-    is delivered, and finds nothing. What the program itself consists of is put aside for good, and the whole heap is searched only after
-    some 700,000 new objects have stayed; young garbage is found as before.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(700, 10, 100)
 
 
 def run(path: str, *, host: str, port: int, grace: float = 10.0) -> None:

@@ -5,7 +5,7 @@
 """
 
 from vestibule.protocols.hl7v2.acknowledge import Ack, Complaint, Outcome, acknowledge, answers
-from vestibule.protocols.hl7v2.header import Header, header
+from vestibule.protocols.hl7v2.header import Header, glance, header
 from vestibule.protocols.hl7v2.languages import language_tag
 from vestibule.protocols.hl7v2.message import Message, Segment, parse
 from vestibule.protocols.hl7v2.notice import Coded, Named, Notice, Resource, Stamp, Status, Telecom
@@ -31,6 +31,7 @@ __all__ = [
     "answers",
     "choose_email",
     "choose_phone",
+    "glance",
     "header",
     "interval",
     "language_tag",

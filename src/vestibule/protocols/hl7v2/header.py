@@ -12,8 +12,10 @@ from vestibule.protocols.hl7v2.charset import codec_named, marked
 from vestibule.protocols.hl7v2.message import Delimiters, clean, declared_charset, delimiters, header_at
 
 _MOST = 4096
+_GLANCE = 512
+_NUMBERED = 10  # fields that a line with MSH-10 has
 _USUAL = delimiters("|", "^~\\&")
-_CONTROL_ID, _VERSION, _CHARSET = 9, 11, 17  # MSH-1 is the sign between fields, so MSH-n stands at n - 1
+_STAMP, _CONTROL_ID, _VERSION, _CHARSET = 6, 9, 11, 17  # MSH-1 is the sign between fields, so MSH-n stands at n - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,24 @@ def header(data: bytes) -> Header:
     head = data[start : start + _MOST]
     codec = codec_named(declared_charset(head)) or "utf-8"
     return _read(head.decode(codec, "surrogateescape"), codec, b"")
+
+
+def glance(data: bytes) -> tuple[bytes, bytes] | None:
+    """Of most messages all that is new in MSH: its kind, and MSH-10.
+
+    The kind is MSH without MSH-7 and MSH-10. A sender's messages have few kinds, so what `header` has read once it need not read again.
+    None for what is not as simple: a control id with other than ASCII letters and digits, a long MSH, lines that end otherwise.
+    """
+    end = data.find(b"\r", 4, _GLANCE)
+    if end < 0 or data[:3] != b"MSH" or data.find(b"\n", 0, end) >= 0:
+        return None
+    line, sign = data[:end], data[3:4]
+    fields = line.split(sign, _NUMBERED)
+    if len(fields) < _NUMBERED or not fields[_CONTROL_ID].isalnum():
+        return None
+    number = fields[_CONTROL_ID]
+    del fields[_CONTROL_ID], fields[_STAMP]
+    return sign.join(fields), number
 
 
 def _read(text: str, codec: str, mark: bytes) -> Header:

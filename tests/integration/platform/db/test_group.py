@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from support.waiting import until
-from vestibule.errors import BadInput, Unavailable
+from vestibule.errors import BadInput, Unavailable, VestibuleError
 from vestibule.platform.db.group import Group, Limits, Session
 
 _TABLE = "create table kept (n bigint primary key check (n <> 13)); grant select, insert on kept to vestibule_dispatch"
@@ -187,3 +187,30 @@ async def test_a_caller_who_has_gone_away_disturbs_nobody(group: Group[Any, int]
     gone, stays = group.put(1, 1), group.put(2, 1)
     gone.cancel()
     assert await stays == 20
+
+
+async def test_who_is_told_instead_of_waiting_hears_once_and_may_hand_in_more(group: Group[Any, int], owner: asyncpg.Connection) -> None:
+    heard: list[int | VestibuleError] = []
+
+    def tell(answer: int | VestibuleError) -> None:
+        heard.append(answer)
+        if answer == 20:
+            group.hand(7, 1, heard.append)
+
+    for n in (2, 3):
+        group.hand(n, 1, tell)
+    await until(lambda: len(heard) == 3)
+    assert heard == [20, 30, 70]
+    await group.stop()
+    assert heard == [20, 30, 70]
+    assert group.waiting_bytes == 0
+
+
+async def test_a_caller_s_mistake_costs_nobody_else_the_answer(group: Group[Any, int], caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: object) -> None:
+        raise ValueError("not heard")
+
+    group.hand(1, 1, broken)
+    assert [await group.put(2, 1), await group.put(3, 1)] == [20, 30]
+    assert sum("could not be told" in line for line in caplog.messages) == 1
+    assert group.waiting_bytes == 0
