@@ -20,6 +20,8 @@ STORES = [
     "tests/integration/audit/test_writing.py",
     "tests/integration/audit/test_tampering.py",
     "tests/integration/visits",
+    *(f"tests/integration/feed/test_{name}.py" for name in ("inbox", "applying", "processing")),
+    *(f"tests/integration/messages/test_{name}.py" for name in ("settings", "report", "sending")),
 ]
 # Where journeys stand: to look for them everywhere takes as long as a dozen of them.
 JOURNEYS = ["tests/journeys", "tests/integration/practice/test_browser.py"]
