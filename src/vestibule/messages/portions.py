@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -34,20 +34,22 @@ class Portions(Generic[Ask, Answer]):
         self._asked.setdefault(key, []).append((one, answer))
         workers = self._workers.setdefault(key, set())
         if len(workers) < self._at_once:
-            task = asyncio.create_task(self._serve(key))
-            workers.add(task)
-            task.add_done_callback(workers.discard)
+            workers.add(asyncio.create_task(self._serve(key)))
         return await answer
 
     async def _serve(self, key: Hashable) -> None:
-        await asyncio.sleep(0)  # those who ask in the same turn of the loop come along
-        while self._asked.get(key):
-            if self._gather and len(self._asked[key]) < self._most:
-                await asyncio.sleep(self._gather)
-            asked = self._asked.get(key, [])
-            portion, self._asked[key] = asked[: self._most], asked[self._most :]
-            await self._one_portion(key, [pair for pair in portion if not pair[1].done()])
-        self._asked.pop(key, None)
+        try:
+            await asyncio.sleep(0)  # those who ask in the same turn of the loop come along
+            while self._asked.get(key):
+                if self._gather and len(self._asked[key]) < self._most:
+                    await asyncio.sleep(self._gather)
+                asked = self._asked.get(key, [])
+                portion, self._asked[key] = asked[: self._most], asked[self._most :]
+                await self._one_portion(key, [pair for pair in portion if not pair[1].done()])
+            self._asked.pop(key, None)
+        finally:
+            # In the very turn in which nobody was found asking: who asks in the next one must not take us for somebody who serves.
+            self._workers[key].discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _one_portion(self, key: Hashable, portion: list[tuple[Ask, asyncio.Future[Answer]]]) -> None:
         if not portion:

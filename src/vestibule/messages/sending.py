@@ -35,6 +35,8 @@ _PHASE: Final = "message.prepare"
 WAITS: Final = "message-waits-for-its-turn"
 # A message whose turn is further away than this many seconds makes room for others.
 _NEAR: Final = 1.0
+# It comes back so long before it, which is time enough to be claimed and looked at.
+_AHEAD: Final = 0.5
 # So long before its turn a message is looked at once more.
 _LEAD: Final = 0.2
 # Those that come within so many seconds are looked at together.
@@ -85,7 +87,7 @@ class Sending:
                 moment = await _harmless(self._moment(effect.tenant, sender, waited))
                 wait = moment - self._clock.monotonic()
                 if wait > _NEAR:
-                    return Retry(WAITS, wait)
+                    return Retry(WAITS, wait - _AHEAD)
                 if wait > _LEAD:
                     await asyncio.sleep(wait - _LEAD)
             letter = await _harmless(self._orders.ask(effect.tenant, Order(payload.message, sender, link)))
@@ -93,6 +95,8 @@ class Sending:
                 return self._ended(letter)
             link = letter.link
             result = await self._give(effect.tenant, letter, sender, moment)
+            if isinstance(result, Retry):
+                return result
             if isinstance(result, VestibuleError):
                 problem = Retry(result.code, result.retry_after)
             elif isinstance(result, Refused) and result.elsewhere and number + 1 < len(senders):
@@ -104,17 +108,23 @@ class Sending:
     async def _moment(self, tenant: TenantId, sender: Sender, waited: float | None) -> float:
         """The moment that was waited for, or a new one."""
         if waited is not None:
-            moment = self._pacing.moment_ago(waited)
+            moment = self._pacing.moment_ago(waited - _AHEAD)
             if not self._pacing.missed(sender, moment):
                 return moment
         return await self._pacing.moment(tenant, sender)
 
-    async def _give(self, tenant: TenantId, letter: Letter, sender: Sender, moment: float) -> Accepted | Refused | VestibuleError | None:
-        """Call the carrier in its turn. An error says that it was surely not sent, None that nobody knows."""
+    async def _give(
+        self, tenant: TenantId, letter: Letter, sender: Sender, moment: float
+    ) -> Accepted | Refused | Retry | VestibuleError | None:
+        """Call the carrier in its turn. An error, or another turn, says that it was surely not sent; None that nobody knows."""
         if letter.test:
             return Accepted("", final=True)
         while not await self._pacing.turn(sender, moment):
             moment = await self._pacing.moment(tenant, sender)
+            wait = moment - self._clock.monotonic()
+            if wait > _NEAR:
+                await self._outcomes.unmark(tenant, letter.message)
+                return Retry(WAITS, wait - _AHEAD)
         outgoing = Outgoing(
             letter.message, sender, letter.to, letter.text, letter.subject, letter.calendar, hook_url=self._hook_url(sender.account)
         )

@@ -57,3 +57,17 @@ async def test_keys_do_not_wait_for_each_other_and_who_has_gone_is_not_served() 
     assert await waiting == 2
     assert await portions.ask("a", 5) == 10
     assert [2] not in counter.portions
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("gather", [0.0, 0.001])
+async def test_who_asks_in_the_very_turn_in_which_the_last_portion_ended_is_served(at_once: int, gather: float) -> None:
+    portions: Portions[int, int] = Portions(Counter().work, at_once=at_once, gather=gather)
+
+    async def again_and_again(first: int) -> list[int]:
+        return [await portions.ask("a", first + n) for n in range(20)]
+
+    async with asyncio.timeout(5):
+        assert await again_and_again(20) == [2 * n for n in range(20, 40)]
+        both = await asyncio.gather(again_and_again(100), again_and_again(200))
+    assert both == [[2 * n for n in range(100, 120)], [2 * n for n in range(200, 220)]]
