@@ -70,5 +70,5 @@ def make_desk(parts: Parts, replan: Replan) -> Desk:
         shops=make_shops(parts),
         origin=parts.settings.origin,
         loopback=parts.settings.allow_loopback_http,
-        plain_mail=bool(parts.settings.allow_networks),
+        plain_mail=bool(parts.settings.allow_networks) or parts.settings.allow_loopback_http,
     )

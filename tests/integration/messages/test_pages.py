@@ -142,6 +142,9 @@ async def test_a_purchase_wants_its_price_read(h: House, owner: asyncpg.Connecti
 
 async def test_a_secret_is_never_shown_again(h: House, owner: asyncpg.Connection) -> None:
     admin = await h.staff({ADMIN})
+    assert 'value="none"' in (await admin.get("messages/carriers/new/smtp"))[1], (
+        "this machine may be reached without TLS, where it may be at all"
+    )
     smtp = {"name": "Mail", "endpoint": "127.0.0.1:9", "user": "u", "secret": "canary-secret", "tls": "starttls"}
     assert (await admin.post_form("messages/carriers/new/smtp", smtp))[0] == 303
     account = await owner.fetchval("select id from message_accounts")

@@ -187,6 +187,9 @@ async def remove_sender(principal: Principal, sender: UUID, data: URLEncodedBody
 async def _list(request: AnyRequest, principal: Principal, desk: Desk, **more: Any) -> AnyResponse:
     async with desk.db.tenant(principal.tenant) as tx:
         over, orders = await desk.overview(tx), await desk.orders.newest(tx, 5)
+    # What was bought and writes for somebody stands among the senders; here stands what still needs anybody.
+    settled = {one.sender.id for one in over.senders if one.connections}
+    orders = [one for one in orders if one.sender not in settled]
     shops = [(str(one.account.id), one.account.name) for one in over.accounts if desk.orders.sells(one.account.kind)]
     facts: dict[str, Any] = {"wished": {"account": "", "country": "US", "kind": "toll_free", "area_code": ""}, **more}
     return show(request, principal, "numbers.html", over, step=Step.NUMBERS, orders=orders, shops=shops, **_words(), **facts)

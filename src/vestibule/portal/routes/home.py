@@ -11,6 +11,7 @@ from vestibule.feed.service import FeedSettingsService
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId
+from vestibule.messages.setting import MessageSettings
 from vestibule.platform.db import Database, Tx
 from vestibule.portal import words
 from vestibule.portal.model import Report
@@ -42,6 +43,7 @@ class Now:
         ill: connections whose last check found something.
         expiring: connections whose certificates end soon, and when.
         feeds: connections a sender's certificate of whose appointments feed ends soon or has ended, and when.
+        fed: some connection takes appointments; texting: it was said of some connection what its patients are sent.
     """
 
     departments: bool = False
@@ -53,6 +55,8 @@ class Now:
     ill: tuple[tuple[ConnectionLine, Report], ...] = ()
     expiring: tuple[tuple[ConnectionLine, datetime], ...] = ()
     feeds: tuple[tuple[ConnectionLine, datetime], ...] = ()
+    fed: bool = False
+    texting: bool = False
 
     @property
     def ready(self) -> bool:
@@ -71,6 +75,7 @@ async def home(
     tenancy: Tenancy,
     reports: Reports,
     feed_settings: FeedSettingsService,
+    message_settings: MessageSettings,
 ) -> AnyResponse:
     """What needs doing now."""
     now = Now()
@@ -80,6 +85,9 @@ async def home(
             now = await _now(tx, principal, clock, organisations, approvals, tenancy, reports)
         if principal.roles & _FEED:
             now = replace(now, feeds=await _feeds(tx, clock, approvals, feed_settings))
+        if StaffRole.ADMINISTRATOR in principal.roles:
+            fed = any(one.enabled for one in (await feed_settings.all(tx)).values())
+            now = replace(now, fed=fed, texting=bool(await message_settings.policies(tx)))
     return show(
         request,
         principal,
