@@ -54,14 +54,14 @@ class Door:
             visit = await self._new(tx, connection, department, starts_at, ends_at)
         else:
             visit = await self._one_of(tx, found)
-            if starts_at is not None and not visit.over and (starts_at, ends_at or visit.ends_at) != (visit.starts_at, visit.ends_at):
+            if starts_at is not None and not visit.over:
                 visit = await self.move(tx, visit, starts_at, ends_at or visit.ends_at)
         await self._store.add_identifiers(tenant, tx, visit.id, identifiers)
         return visit
 
     async def move(self, tx: Tx, visit: Visit, starts_at: datetime | None, ends_at: datetime | None) -> Visit:
-        """Another time; nothing when it is the same."""
-        if (starts_at, ends_at) == (visit.starts_at, visit.ends_at):
+        """Another time; nothing when it is the same to the minute: HL7 often tells no seconds, and FHIR does, of one and the same start."""
+        if (_minute(starts_at), _minute(ends_at)) == (_minute(visit.starts_at), _minute(visit.ends_at)):
             return visit
         return await self._book.add(tx, visit, EventKind.RESCHEDULED, None, _times(starts_at, ends_at))
 
@@ -221,6 +221,10 @@ def _recognise(rows: Sequence[Row], role: PersonRole, person_key: bytes | None, 
     else:
         free = [r for r in free if r["state"] == PersonState.EXPECTED]
     return free[0] if len(free) == 1 else None
+
+
+def _minute(at: datetime | None) -> datetime | None:
+    return at and at.replace(second=0, microsecond=0)
 
 
 def _times(starts_at: datetime | None, ends_at: datetime | None) -> dict[str, str]:

@@ -80,6 +80,13 @@ async def test_told_again_it_is_the_same_visit_and_patient_and_says_nothing(step
     assert await step.kinds(first[0].id) == ["scheduled", "expected"]
 
 
+async def test_the_same_minute_with_other_seconds_is_no_move(step: Step) -> None:
+    """HL7 tells 18:48 where FHIR has 18:48:44 of the same appointment; no patient is told that it moved to the time it had."""
+    first, _ = await step.appoint(booked())
+    await step.appoint(booked(start=START + timedelta(seconds=44)))
+    assert await step.kinds(first.id) == ["scheduled", "expected"]
+
+
 async def test_it_moves_with_the_record(step: Step) -> None:
     first, _ = await step.appoint(booked())
     department = DepartmentId(new_id())
