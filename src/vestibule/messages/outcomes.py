@@ -132,6 +132,12 @@ class Outcomes:
         async with self._db.tenant(tenant) as tx:
             await self._store.unmark(tenant, tx, [message])
 
+    async def unlink(self, tenant: TenantId, message: UUID, link: UUID) -> None:
+        """Nobody was given this link, and the next attempt makes one of its own."""
+        async with self._db.tenant(tenant) as tx:
+            for visit in await self._store.visits_of(tenant, tx, [message]):
+                await self._visits.telling.close_link(tx, visit, link)
+
     async def _locked(self, tx: Tx, ids: Sequence[UUID]) -> tuple[dict[VisitId, Visit], dict[UUID, Message]]:
         visits = await self._visits.telling.visits(tx, await self._store.visits_of(bound(tx), tx, ids), lock=True)
         return visits, {one.id: one for one in await self._store.find(bound(tx), tx, ids, lock=True) if one.visit in visits}

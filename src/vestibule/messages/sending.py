@@ -103,6 +103,8 @@ class Sending:
                 await self._outcomes.unmark(effect.tenant, payload.message)
             else:
                 return self._done(letter, sender, result)
+        if link is not None:
+            await self._outcomes.unlink(effect.tenant, payload.message, link.id)
         return problem
 
     async def _moment(self, tenant: TenantId, sender: Sender, waited: float | None) -> float:

@@ -101,6 +101,10 @@ class Messages:
         wanted = {visit.connection for visit in visits if visit.connection is not None}
         return {connection: await self._settings.policy(tx, connection) for connection in sorted(wanted)}
 
+    async def in_use(self, tx: Tx) -> bool:
+        """It was said of some connection what its patients are sent."""
+        return bool(await self._settings.policies(tx))
+
     async def _apply(self, tx: Tx, seen: Seen, known: Mapping[UUID, Message], changes: Sequence[Change]) -> None:
         gone: dict[Message, str] = {}
         for one in changes:

@@ -97,3 +97,7 @@ class Telling:
         rows = [(link.id, one.visit, fingerprint(link.code), one.expires_at, one.participant) for link, one in made]
         await self._links.insert_many(tenant_of(tx), tx, rows, role=PersonRole.PATIENT, at=self._book.clock.now())
         return [link for link, _ in made]
+
+    async def close_link(self, tx: Tx, visit: VisitId, link: UUID) -> None:
+        """A link that nobody was ever given. No event said that it was made, and none says this."""
+        await self._links.revoke(tenant_of(tx), tx, visit, link, self._book.clock.now())

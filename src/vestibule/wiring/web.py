@@ -26,7 +26,6 @@ from vestibule.launch.joining import Joining
 from vestibule.messages import desk as message_pages
 from vestibule.messages import direct as direct_texts
 from vestibule.messages import hooks as message_hooks
-from vestibule.messages.setting import MessageSettings
 from vestibule.platform.cells import Elsewhere
 from vestibule.platform.cells import routes as cell_routes
 from vestibule.platform.health import routes as health_routes
@@ -162,7 +161,7 @@ def _services(parts: Parts) -> dict[str, object]:
         **handover_services(parts, launches),
         **portal_services(parts, launches),
         "hooks": make_hooks(parts),
-        "message_settings": MessageSettings(parts.box),
+        "messages": parts.messages,
         "desk": make_desk(parts, parts.messages.replan),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }

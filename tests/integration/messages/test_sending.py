@@ -207,6 +207,8 @@ async def test_what_was_surely_not_sent_is_sent_later_and_once(p: Post, error: E
         await until(lambda: p.handset.got, what="it goes through in the end")
         await until(p.idle)
     assert (p.handset.asked, len(p.handset.got)) == (3, 1)
+    open_links = "select count(*) from visit_links where visit_id = $1 and revoked_at is null"
+    assert await p.do(lambda tx: tx.fetchval(open_links, visit)) == 1, "an attempt that failed leaves no link behind"
     assert (await p.states(visit))[0] == ("scheduled", "accepted")
     assert (await p.kinds(visit)).count("patient_told") == 1
 

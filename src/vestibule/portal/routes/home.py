@@ -11,7 +11,7 @@ from vestibule.feed.service import FeedSettingsService
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId
-from vestibule.messages.setting import MessageSettings
+from vestibule.messages.service import Messages
 from vestibule.platform.db import Database, Tx
 from vestibule.portal import words
 from vestibule.portal.model import Report
@@ -75,7 +75,7 @@ async def home(
     tenancy: Tenancy,
     reports: Reports,
     feed_settings: FeedSettingsService,
-    message_settings: MessageSettings,
+    messages: Messages,
 ) -> AnyResponse:
     """What needs doing now."""
     now = Now()
@@ -87,7 +87,7 @@ async def home(
             now = replace(now, feeds=await _feeds(tx, clock, approvals, feed_settings))
         if StaffRole.ADMINISTRATOR in principal.roles:
             fed = any(one.enabled for one in (await feed_settings.all(tx)).values())
-            now = replace(now, fed=fed, texting=bool(await message_settings.policies(tx)))
+            now = replace(now, fed=fed, texting=await messages.in_use(tx))
     return show(
         request,
         principal,
