@@ -221,7 +221,7 @@ class Processing:
         FEED_MESSAGES.labels(applied.state.value).inc()
         FEED_SECONDS.observe(max((self._clock.now() - one.received_at).total_seconds(), 0))
         if applied.state is InboxState.QUARANTINED:
-            log.warning("feed-message-quarantined", row=one.id, code=applied.code)
+            log.warning("feed-message-quarantined", inbox=one.id, code=applied.code)
 
 
 def _plain(event: str) -> str:

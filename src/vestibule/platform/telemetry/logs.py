@@ -27,7 +27,7 @@ _SAFE_WORDS = """
     session department connection effect kind destination promise state attempts count size bytes port
     address pid node version migration worker role from_state to_state seq topic channel retry_after
     reason signal error where gap queue limit vendor environment kid alg origin breaker outcome table
-    step certificate
+    step certificate inbox
 """
 SAFE = frozenset(_SAFE_WORDS.split())
 WITHHELD = "[withheld]"
