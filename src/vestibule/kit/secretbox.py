@@ -47,6 +47,7 @@ class SecretBox:
         self._current = keys[0][0]
         self._header = bytes([_VERSION, len(self._current)]) + self._current.encode()
         self._ciphers = {name: AESGCM(_derive(key, b"seal")) for name, key in keys}
+        self._seal = self._ciphers[self._current].encrypt
         self._hash_keys = [_derive(key, b"hash") for _, key in keys]
 
     def __repr__(self) -> str:
@@ -59,7 +60,7 @@ class SecretBox:
     def seal_bytes(self, plain: bytes, *, about: str) -> bytes:
         """Encrypt what is no text, or a text whose encoding somebody else must find out."""
         nonce = random_bytes(_NONCE)
-        return self._header + nonce + self._ciphers[self._current].encrypt(nonce, plain, self._header + about.encode())
+        return self._header + nonce + self._seal(nonce, plain, self._header + about.encode())
 
     def open(self, sealed: bytes, *, about: str) -> str:
         """Decrypt what was sealed about the same thing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from vestibule.errors import BadInput, VestibuleError
@@ -26,6 +26,7 @@ _PROBLEMS = {
     "hl7-control-id-long": Complaint("hl7-control-id-long", "MSH-10 has more than 199 characters.", "MSH", 10),
 }
 _KINDS, _PARTS = 16, 3
+_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER, _NAME = "Vestibule7number", "Vestibule7name"  # stand in a mould where the two control ids go
 LONGEST_ID = 199  # HL7 v2.7 and later; earlier versions allow 20
@@ -37,17 +38,17 @@ class Kind:
     Attributes:
         head: of one of them.
         beginning: of their names: see `naming`.
-        at: the second for which the mould was made.
+        at, until: the second for which the mould was made.
         mould: the positive acknowledgement as a block, cut where its own control id and that of the message go.
     """
 
-    __slots__ = ("at", "beginning", "head", "mould")
+    __slots__ = ("at", "beginning", "head", "mould", "until")
 
     def __init__(self, head: Header, sender: Sender) -> None:
         """Take a header."""
         self.head = head
         self.beginning = naming(sender, head.at(3), head.at(4))
-        self.at = _LONG_AGO
+        self.at = self.until = _LONG_AGO
         self.mould = _mould(head, self.at)
 
     @property
@@ -104,9 +105,11 @@ class Answers:
 
     def cast(self, kind: Kind, number: bytes) -> bytes:
         """The block that says yes to a message of a kind, by its control id: what `verdict` writes, made anew once a second only."""
-        at = self._clock.now().replace(microsecond=0)
-        if at != kind.at:
-            kind.at, kind.mould = at, _mould(kind.head, at)
+        now = self._clock.now()
+        if not kind.at <= now < kind.until:
+            kind.at = now.replace(microsecond=0)
+            kind.until = kind.at + _SECOND
+            kind.mould = _mould(kind.head, now)
         one, two, three = kind.mould
         return b"%s%s%X%s%s%s" % (one, self._prefix_bytes, next(self._numbers), two, number, three)
 

@@ -176,11 +176,12 @@ class Group(Generic[R, A]):
             self._came.set()
 
     async def _run(self) -> None:
-        """Everything that came during a commit is the next batch; the first of a quiet time waits for the rest of its tick only."""
+        """What came until a commit's answers are out is the next batch; the first of a quiet time waits for the rest of its tick only."""
         while True:
             while self._queue:
                 self._batch = self._next_batch()
                 await self._carry(self._batch)
+                await asyncio.sleep(0)  # one turn of the loop: answers go out before the next commit, and what has come joins it
             if self._closing:
                 return
             self._came.clear()
