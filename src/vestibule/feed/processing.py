@@ -152,7 +152,7 @@ class Processing:
         except VestibuleError as error:
             await self._failed(one, error.code, permanent=error.permanent, most=_MOST_TRIES)
         except Exception as error:  # noqa: BLE001  a mistake of ours in one message is no reason to stop for all
-            log.error("feed-message-failed", row=one.id, code="internal-error", exc_info=error)
+            log.error("feed-message-failed", inbox=one.id, code="internal-error", exc_info=error)
             await self._failed(one, "internal-error", permanent=False, most=_OURS)
 
     async def _apply(self, batch: Sequence[Claimed]) -> None:
