@@ -268,6 +268,7 @@ def wired(
         settings=office.settings,
         tenancy=office.tenancy,
         carriers=carriers,
+        audit=audit,
     )
     given: Any = (handset, connection, department, account, sender)
     return Post(db, tenant, clock, office, visits, messages, outcomes, optouts, receipts, sending, *given)

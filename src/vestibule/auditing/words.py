@@ -72,6 +72,8 @@ def _set_up_words() -> dict[str, str]:
         "member.roles-changed": _("Changed somebody's roles"),
         "organisation.changed": _("Changed the organisation"),
         "organisation.created": _("Created the organisation"),
+        "patient.opted-in": _("A patient wants messages again (START)"),
+        "patient.opted-out": _("A patient wants no more messages (STOP)"),
         "token.made": _("Made a token for a program"),
         "token.withdrawn": _("Withdrew a token"),
     }

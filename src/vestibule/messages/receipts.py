@@ -19,6 +19,7 @@ from vestibule.messages.service import Messages
 from vestibule.messages.setting import MessageSettings
 from vestibule.messages.store.messages import MessageStore
 from vestibule.messages.store.replies import ReceiptStore
+from vestibule.platform.audit import Audit, acting
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.logs import log
 from vestibule.tenancy.service import Tenancy, bound
@@ -41,7 +42,9 @@ class Receipts:
         settings: MessageSettings,
         tenancy: Tenancy,
         carriers: Mapping[CarrierKind, Carrier],
+        audit: Audit,
     ) -> None:
+        self._audit = audit
         self._clock, self._outcomes, self._messages, self._optouts = clock, outcomes, messages, optouts
         self._settings, self._tenancy, self._carriers = settings, tenancy, carriers
         self._store, self._receipts = MessageStore(), ReceiptStore()
@@ -96,12 +99,12 @@ class Receipts:
         async with db.tenant(account.tenant) as tx:
             name = incoming.carrier_id[:_NAME]
             again = bool(name) and not await self._receipts.first_time(bound(tx), tx, account.id, name, self._clock.now())
-            changed = await self._act(tx, keyword, incoming.phone)
+            changed = await self._act(tx, keyword, incoming.phone, account.id)
             reply = None if again or self._answered_for_us(account) else await self._reply(tx, account, incoming, keyword, language)
         if reply is not None and (changed or keyword is not Keyword.START):
             await self._send(account, reply)
 
-    async def _act(self, tx: Tx, keyword: Keyword, phone: str) -> bool:
+    async def _act(self, tx: Tx, keyword: Keyword, phone: str, account: UUID) -> bool:
         """Whether anything changed. `Yes` from somebody who never said STOP is an answer to something else."""
         if keyword is Keyword.STOP:
             changed = await self._optouts.add(tx, phone, by="patient")
@@ -110,6 +113,9 @@ class Receipts:
         else:
             return False
         if changed:
+            # Whose number it is, nobody can say from it.
+            about = ("message-account", account)
+            self._audit.note(tx, "patient.opted-out" if keyword is Keyword.STOP else "patient.opted-in", by=acting(), about=about)
             await self._messages.plan_for(tx, phone)
         return changed
 

@@ -62,6 +62,7 @@ def make_receipts(parts: Parts, carriers: Mapping[CarrierKind, Carrier]) -> Rece
         settings=MessageSettings(parts.box),
         tenancy=parts.tenancy,
         carriers=carriers,
+        audit=parts.audit,
     )
 
 

@@ -499,3 +499,13 @@ async def test_a_worker_that_vanished_before_the_mark_sends_it_and_one_that_vani
 
 def test_a_handset_needs_no_script() -> None:
     assert Handset().texts == []
+
+
+async def test_stop_and_start_stand_in_the_audit_without_the_number(p: Post) -> None:
+    await p.appoint()
+    for word in ("STOP", "STOP", "START"):
+        await p.answer(word)
+    async with p.db.tenant(p.tenant) as tx:
+        rows = await tx.fetch("select action, detail::text as detail from audit_entries where action like 'patient.%' order by seq")
+    assert [row["action"] for row in rows] == ["patient.opted-out", "patient.opted-in"]
+    assert PHONE not in str(rows)
