@@ -23,9 +23,9 @@ from vestibule.messages.store.pacing import PacingStore
 from vestibule.platform.db import Database
 
 # Of the limit, so much is used.
-SHARE: Final = 0.987
+SHARE: Final = 0.9815
 # Any window of a second, and a little, for what arrives out of step.
-_WINDOW: Final = 1.01
+_WINDOW: Final = 1.0185
 # A moment that is missed by more than this is lost, and another is taken.
 _LATE: Final = 1.0
 # Where two workers take turns, neither may use its moments late: the other's have begun.
