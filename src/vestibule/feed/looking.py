@@ -17,6 +17,7 @@ from vestibule.feed.reading import Reading, department_name, needs_start, read
 from vestibule.feed.store import LookingStore
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId
+from vestibule.kit.numbers import digits
 from vestibule.kit.pageful import Page, keys_of, page_of, sane
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.audit import Actor, Audit
@@ -144,7 +145,7 @@ class FeedLooking:
         """What stands in quarantine, the newest first."""
         limit = sane(limit)
         (place,) = keys_of(after, 1) or ("",)
-        before = int(place) if place.isascii() and place.isdigit() and len(place) < 19 else None  # noqa: PLR2004  a bigint
+        before = digits(place, most=18)  # a bigint
         found = await self._store.quarantine(bound(tx), tx, connection, code=code, before=before, limit=limit + 1)
         return page_of(found, limit, lambda one: (str(one.id),))
 

@@ -46,6 +46,11 @@ class Answer:
         return self.status == _OK
 
     @property
+    def success(self) -> bool:
+        """Any of the 2xx (RFC 9110 15.3): it was taken."""
+        return self.status // 100 == 2  # noqa: PLR2004  the class of the status
+
+    @property
     def busy(self) -> bool:
         """Too many requests, or a fault of theirs: the same question may be answered later (RFC 6585 4, RFC 9110 15.6)."""
         return self.status == _TOO_MANY or self.status >= _FAULT

@@ -90,7 +90,7 @@ def told(answer: Answer, phase: str) -> Any:
     Raises:
         OutsideFailed: `carrier-refused`, `carrier-answer-senseless`.
     """
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  HTTP's success
+    if not answer.success:
         raise OutsideFailed("carrier-refused", f"The carrier refused it (HTTP {answer.status}).", phase=phase, permanent=True)
     found = body_of(answer)
     if found is None:

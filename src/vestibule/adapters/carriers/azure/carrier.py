@@ -77,7 +77,7 @@ class Azure:
 def _judged(answer: Answer) -> Accepted | Refused:
     """The request's own fate, then the recipient's."""
     body = body_of(answer)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  HTTP's success
+    if not answer.success:
         return no(of_answer(answer.status, text_of(member(body, "error"), "message", 2000)))
     results = member(body, "value")
     if not isinstance(results, list) or len(results) != 1:

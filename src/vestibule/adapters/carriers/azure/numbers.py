@@ -107,7 +107,7 @@ class AzureNumbers:
 
 def _accepted(answer: Answer) -> None:
     """An operation was begun; its answer need not have a body."""
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  HTTP's success
+    if not answer.success:
         told(answer, NUMBERS)
 
 

@@ -79,7 +79,7 @@ def _fields(account: Account, message: Outgoing) -> dict[str, str]:
 def _judged(answer: Answer, message: Outgoing) -> Accepted | Refused:
     """Yes with a name, or no with a code; anything else leaves it open."""
     body = body_of(answer)
-    if 200 <= answer.status < 300:  # noqa: PLR2004  HTTP's success
+    if answer.success:
         sid, code = text_of(body, "sid"), text_of(body, "error_code")
         if not sid:
             raise senseless()

@@ -79,11 +79,10 @@ class EpicStatus:
         return await self.outside.perform(ask, timeout=_TIMEOUT, bearer=Credentials(origin_of(ask.url), authorization))
 
     def _judge(self, answer: Answer) -> None:
-        status = answer.status
-        if 200 <= status < 300:  # noqa: PLR2004  HTTP's success
+        if answer.success:
             return
         wait = retry_after(answer.headers.get("retry-after", ""), self.clock.now())
-        raise _failure(status, wait)
+        raise _failure(answer.status, wait)
 
 
 def build(connection: Connection, profile: StatusProfile, status: Status) -> Ask:
