@@ -38,6 +38,7 @@ from vestibule.messages.ports import HookAnswer
 from vestibule.messages.setting import MessageSettings
 from vestibule.platform.audit import SYSTEM
 from vestibule.platform.db import migrate
+from vestibule.platform.heap import calm_the_collector
 from vestibule.settings import load
 from vestibule.tenancy.model import Connection, Environment, Vendor
 from vestibule.visits.model import Identifier
@@ -230,6 +231,7 @@ async def _work(parts: Parts, carrier: str) -> None:
     headers = ["User-Agent", "Accept", "Accept-Encoding"]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), skip_auto_headers=headers) as session:
         worker = message_worker(parts, dict.fromkeys(CarrierKind, Wire(session, carrier)))
+        calm_the_collector()  # as the worker's own process does
         running = asyncio.create_task(worker.run())
         left = "select count(*) from effects where state = 'running' or (state = 'ready' and run_at < now() + interval '1 hour')"
         while await _count(parts, left):  # noqa: ASYNC110  it is in no hurry

@@ -67,7 +67,7 @@ async def test_the_live_page_keeps_itself_fresh(browser: Browser, h: House, owne
     async with person(browser) as page:
         await staff.open(page, f"feed/{h.connection.id}")
         await page.wait_for_selector("[data-ready=yes]", state="attached")
-        await expect(page.get_by_text("none yet")).to_be_visible()
+        await expect(page.get_by_text("none yet").first).to_be_visible()
         await put(h, owner, siu())
         await turn(h)
         await expect(page.get_by_text("just now").first).to_be_visible()

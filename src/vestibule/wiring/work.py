@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from vestibule.platform.effects import Worker
+from vestibule.platform.heap import calm_the_collector
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.settings import Settings
@@ -25,6 +26,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
     """Carry out effects, apply what came in, and keep house, until told to stop."""
     async with open_parts(settings, database_url) as parts:
         workers, processing = (effect_worker(parts), message_worker(parts)), make_processing(parts)
+        calm_the_collector()  # a pause of its making, and a hundred texts leave out of step
         running = asyncio.gather(*(worker.run() for worker in workers), processing.run())
         chores = asyncio.create_task(keep_house(parts))
         log.info("working")
