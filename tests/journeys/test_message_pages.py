@@ -135,7 +135,7 @@ async def test_the_wizard_from_nothing_to_a_sample(browser: Browser, h: House) -
     async with person(browser) as page:
         page.set_default_timeout(10_000)
         await who.open(page, "home")
-        await page.get_by_role("link", name="Patient messages").click()
+        await page.get_by_role("link", name="Patient messages", exact=True).click()
         await expect(page.get_by_role("heading", name="Nothing is sent yet")).to_be_visible()
         await sound(page, "home")
         for step in (consents, adds_carriers, brings_a_number, says_what_is_sent, changes_a_text, tries_it):
