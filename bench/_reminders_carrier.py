@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import uvloop
@@ -47,13 +48,13 @@ class Line(asyncio.Protocol):
         self.pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         *requests, self.pending = (self.pending + data).split(b"\r\n\r\n")
         for request in requests:
             path = request.split(b" ", 2)[1].decode()
-            self.transport.write(self.carrier.take(UUID(path[1:])))  # type: ignore[attr-defined]
+            self.transport.write(self.carrier.take(UUID(path[1:])))
 
 
 async def main(limit: int, book: Path) -> None:

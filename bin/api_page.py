@@ -32,7 +32,8 @@ def written(page: str) -> str:
 
 def main() -> int:
     """Rewrite the part between the marks."""
-    assert description(OPERATIONS, "")["paths"]  # noqa: S101  what cannot be described cannot be listed
+    if not description(OPERATIONS, "")["paths"]:
+        raise SystemExit("What cannot be described cannot be listed.")
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from support.answering import answering
+
 HANG_UP = "hang up"
 _USUAL = {
     "GREETING": "220 mail.alder.test ready",
@@ -84,22 +86,5 @@ async def mail_server(
             "EHLO", _with(_with(_USUAL["EHLO"], "AUTH PLAIN"), "STARTTLS") if starttls else _with(_USUAL["EHLO"], "AUTH PLAIN")
         )
     server = MailServer(words, starttls)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        with suppress(asyncio.CancelledError):
-            await server.serve(reader, writer)
-        writer.close()
-
-    listener = await asyncio.start_server(on_connect, "127.0.0.1", 0, ssl=tls)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with answering(server.serve, tls) as server.port:
         yield server
-    finally:
-        listener.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from support.answering import answering
+
 Say = Callable[["Heard", asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -67,25 +69,8 @@ async def raw_server(say: Say | bytes, tls: ssl.SSLContext | None = None) -> Asy
         writer.write(say)
 
     server = RawServer(repeat if isinstance(say, bytes) else say, scheme="https" if tls else "http")
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        with suppress(asyncio.CancelledError):
-            await server.serve(reader, writer)
-        writer.close()
-
-    listener = await asyncio.start_server(on_connect, "127.0.0.1", 0, ssl=tls)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with answering(server.serve, tls) as server.port:
         yield server
-    finally:
-        listener.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def ok(body: bytes = b"{}", *headers: str) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,7 +28,7 @@ class Reply:
     @property
     def good(self) -> bool:
         """Whether it was taken."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - the 2xx of HTTP
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 class Hooks:

@@ -141,13 +141,10 @@ async def running(
         environment = {**inherited(), **as_environment(settings), "PYTHONUNBUFFERED": "1", **(extra_environment or {})}
         parts = await stack.enter_async_context(open_parts(settings, url))
         if not empty:
-            await introduce(parts, practice)
-            await let_appointments_in(parts, free_port(settings.port + 6))
-            await let_texts_out(parts, practice)
+            await _set_up(parts, practice)
         report("Starting Vestibule ...")
-        await family.start("serve", [sys.executable, "-m", "vestibule", "serve"], environment)
-        await family.start("worker", [sys.executable, "-m", "vestibule", "worker"], environment)
-        await family.start("mllp", [sys.executable, "-m", "vestibule", "mllp"], environment)
+        for name in ("serve", "worker", "mllp"):
+            await family.start(name, [sys.executable, "-m", "vestibule", name], environment)
         await _until_ready(parts, family, settings)
         door = await stack.enter_async_context(doors(parts, settings.port + 3))
         await tell_practice(parts, practice, f"{door}/set-up" if empty else "")
@@ -166,6 +163,13 @@ async def running(
             parts=parts,
             family=family,
         )
+
+
+async def _set_up(parts: Parts, practice: str) -> None:
+    """An organisation with everything that its administrator would have set."""
+    await introduce(parts, practice)
+    await let_appointments_in(parts, free_port(parts.settings.port + 6))
+    await let_texts_out(parts, practice)
 
 
 def demo_settings(data: Path, port: int, database_url: str) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 _OK: Final = 200
@@ -48,7 +49,7 @@ class Answer:
     @property
     def success(self) -> bool:
         """Any of the 2xx (RFC 9110 15.3): it was taken."""
-        return self.status // 100 == 2  # noqa: PLR2004  the class of the status
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def busy(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from twilio.request_validator import RequestValidator
 from practice.carriers.journal import Journal, Limit
 from practice.carriers.mail.calendar import read_calendar
 from practice.carriers.model import OwnedNumber
+from practice.carriers.phones import TROUBLES, PhoneTrouble
 from practice.carriers.shelf import offered
 from practice.carriers.texts import Text, keyword, phone_of, possible, segments, toll_free
 from practice.carriers.twilio.callbacks import Insistence, read_twiml, sign
@@ -128,3 +130,7 @@ def test_numbers_that_are_owned_are_not_on_the_shelf() -> None:
     assert first.startswith("+1617")
     assert next(offered([OwnedNumber(number=first, carrier="twilio", owner="x")], "local", "617")) != first
     assert next(offered([], "toll_free", "206"), None) is None
+
+
+def test_every_trouble_of_a_phone_stands_in_the_table() -> None:
+    assert set(TROUBLES) == set(get_args(PhoneTrouble))

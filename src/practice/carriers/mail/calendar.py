@@ -93,8 +93,8 @@ def _take(event: Event, name: str, parameters: dict[str, str], value: str) -> No
 def _instant(parameters: dict[str, str], value: str) -> str:
     """A time with `Z`, or one on the wall of a named zone."""
     try:
-        naive = datetime.strptime(value.removesuffix("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 - the zone follows
         there = UTC if value.endswith("Z") else ZoneInfo(parameters["TZID"])
+        at = datetime.strptime(value.removesuffix("Z"), "%Y%m%dT%H%M%S").replace(tzinfo=there)
     except (ValueError, KeyError, OSError):
         return ""
-    return naive.replace(tzinfo=there).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ import datetime as dt
 import ipaddress
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
@@ -91,7 +91,7 @@ def _encrypted(server: SMTP, session: Session) -> bool:
 
 def _hang_up(server: SMTP) -> str:
     if server.transport is not None:
-        server.transport.abort()  # type: ignore[attr-defined]  # a socket's transport, which can
+        cast("asyncio.Transport", server.transport).abort()  # a socket's, which can
     return "421 4.3.2 Closing"
 
 

@@ -18,9 +18,10 @@ from practice.hospital import hospital
 
 VERSION = "2010-04-01"
 # code: HTTP status and what it means
+_NOT_PROVED = 20003
 REFUSALS: dict[int, tuple[int, str]] = {
     20001: (400, "A parameter is not valid"),
-    20003: (401, "Authenticate"),
+    _NOT_PROVED: (401, "Authenticate"),
     20005: (403, "The account is not active"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too many requests"),
@@ -62,7 +63,7 @@ class Refusal(Exception):
             "more_info": f"https://www.twilio.com/docs/errors/{self.code}",
             "status": status,
         }
-        headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if self.code == 20003 else {}  # noqa: PLR2004 - the vendor's
+        headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if self.code == _NOT_PROVED else {}
         return web.json_response(body, status=status, headers=headers)
 
 
@@ -79,7 +80,7 @@ def account_of(request: web.Request) -> TwilioAccount:
         sid, token = "", ""
     account = hospital(request).exchange.account(sid)
     if account is None or not hmac.compare_digest(account.token.encode(), token.encode()):
-        raise Refusal(20003)
+        raise Refusal(_NOT_PROVED)
     if request.match_info.get("account", sid) != sid:
         raise Refusal(20404, request.path)
     if account.suspended:

@@ -39,7 +39,7 @@ class Effects:
         run_at: datetime | None = None,
         about: str = "",
     ) -> EffectId | None:
-        """Promise an effect; it happens if and only if this transaction commits.
+        """Promise an effect; it happens if and only if this transaction commits. None when the tenant has one of that key already.
 
         Order is kept among the effects of one visit to one destination, in the order of these calls: the caller holds the visit's
         row lock. Without a visit there is no order.
@@ -54,9 +54,6 @@ class Effects:
             visit: whose lane.
             run_at: not before then.
             about: what a status tells about; an older status of the same lane and subject is never told after a newer one.
-
-        Returns:
-            The new effect, or None when the tenant has one of that key already.
         """
         tenant = _tenant_of(tx)
         body = msgspec.json.encode(payload)

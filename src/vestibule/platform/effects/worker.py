@@ -55,7 +55,26 @@ class Wakes(Protocol):
 
 
 class Worker:
-    """Runs effects until told to stop. Any number of workers may share one database."""
+    """Runs effects until told to stop. Any number of workers may share one database; nothing runs before `run`.
+
+    Args:
+        db: where the effects are.
+        handlers: kind to handler. Effects of other kinds are left to other workers.
+        clock: for pauses and figures; due times and leases are the database's.
+        mourners: by kind, what to record when an effect ends dead or unknown.
+        listener: tells when something was enqueued; without it only the slow poll looks.
+        policy: tries and back-off.
+        concurrency: handlers at once.
+        per_destination: handlers at once to one destination, so that a slow one never takes every place; a quarter by default.
+        lease: seconds after its last sign of life in which a worker's effects are left to it; what takes longer is renewed.
+        deadline: seconds a handler may take.
+        poll: seconds between looks when nothing wakes us.
+        grace: seconds `stop` waits for handlers before it cancels them.
+        gather: seconds to wait while others run before claiming more, where many short ones come by the hundred.
+        meter: told (event, kind, seconds) of each claim and end, for figures.
+        draw: an even draw from [0, 1), for jitter.
+        name: of this worker, in the log of attempts.
+    """
 
     def __init__(
         self,
@@ -77,26 +96,6 @@ class Worker:
         draw: Callable[[], float] = chance,
         name: str = "",
     ) -> None:
-        """Prepare; nothing runs before `run`.
-
-        Args:
-            db: where the effects are.
-            handlers: kind to handler. Effects of other kinds are left to other workers.
-            clock: for pauses and figures; due times and leases are the database's.
-            mourners: by kind, what to record when an effect ends dead or unknown.
-            listener: tells when something was enqueued; without it only the slow poll looks.
-            policy: tries and back-off.
-            concurrency: handlers at once.
-            per_destination: handlers at once to one destination, so that a slow one never takes every place; a quarter by default.
-            lease: seconds after its last sign of life in which a worker's effects are left to it; what takes longer is renewed.
-            deadline: seconds a handler may take.
-            poll: seconds between looks when nothing wakes us.
-            grace: seconds `stop` waits for handlers before it cancels them.
-            gather: seconds to wait while others run before claiming more, where many short ones come by the hundred.
-            meter: told (event, kind, seconds) of each claim and end, for figures.
-            draw: an even draw from [0, 1), for jitter.
-            name: of this worker, in the log of attempts.
-        """
         self._db, self._handlers, self._clock, self._meter, self._draw = db, handlers, clock, meter, draw
         self._mourners = mourners or {}
         self._policy = policy or Policy()

@@ -20,6 +20,7 @@ from vestibule.messages.ports import Hook, HookAnswer
 VERSION: Final = "2021-03-07"  # of the SMS interface: the one every official library speaks
 NUMBERS_VERSION: Final = "2022-12-01"
 _ACCEPTED: Final = 202
+_REFUSED: Final = 400  # and above
 _TOO_MANY: Final = 429
 _FAULT: Final = 500
 _REFUSALS: Final = frozenset({401, 403})
@@ -85,7 +86,7 @@ def _judged(answer: Answer) -> Accepted | Refused:
     one, status = results[0], member(results[0], "httpStatusCode")
     if member(one, "successful") is True and text_of(one, "messageId"):
         return Accepted(text_of(one, "messageId"))
-    if member(one, "successful") is not False or isinstance(status, bool) or not isinstance(status, int) or status < 400:  # noqa: PLR2004
+    if member(one, "successful") is not False or isinstance(status, bool) or not isinstance(status, int) or status < _REFUSED:
         raise senseless()
     if status == _TOO_MANY:
         raise busy(None)
