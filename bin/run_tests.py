@@ -15,13 +15,14 @@ DEBIAN_15 = Path("/usr/lib/postgresql/15/bin/postgres")
 STORES = [
     *(f"tests/integration/platform/db/test_{name}.py" for name in ("bus", "isolation", "migrate", "notify", "pool")),
     "tests/integration/platform/test_effects.py",
+    "tests/integration/platform/test_effects_person.py",
     *(f"tests/integration/identity/test_{name}.py" for name in ("members", "sessions", "tokens")),
     *(f"tests/integration/tenancy/test_{name}.py" for name in ("approval", "approval_rules", "organisations", "register")),
     "tests/integration/audit/test_writing.py",
     "tests/integration/audit/test_tampering.py",
     "tests/integration/visits",
     *(f"tests/integration/feed/test_{name}.py" for name in ("inbox", "applying", "processing")),
-    *(f"tests/integration/messages/test_{name}.py" for name in ("settings", "report", "sending")),
+    *(f"tests/integration/messages/test_{name}.py" for name in ("settings", "report", "sending", "receipts")),
 ]
 # Where journeys stand: to look for them everywhere takes as long as a dozen of them.
 JOURNEYS = ["tests/journeys", "tests/integration/practice/test_browser.py"]

@@ -38,6 +38,11 @@ async def states(db: Database, tenant: TenantId) -> dict[str, str]:
     return {key: r.state.value for key, r in (await rows(db, tenant)).items()}
 
 
+async def has_code(db: Database, tenant: TenantId, key: str, code: str) -> bool:
+    """Whether an effect has come to nothing for that reason."""
+    return (await rows(db, tenant))[key].code == code
+
+
 async def settled(db: Database, tenant: TenantId, *, seconds: float = 15) -> dict[str, str]:
     """Wait until nothing is ready or running; returns state by key."""
 

@@ -1,111 +1,18 @@
-"""What is sent about an appointment, as cases and as properties: whatever happens in whatever order, nothing goes twice or gets lost."""
+"""What is sent about an appointment, as cases."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
-from itertools import count, pairwise
+from datetime import time, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from vestibule.kit.ids import ConnectionId, ParticipantId, TenantId, VisitId, new_id
-from vestibule.kit.localtime import quiet
+from support.plans import CONNECTION, DAY, HOUR, NIGHTS, NOON, POLICY, S, World, at, patient
+from vestibule.kit.ids import TenantId, new_id
 from vestibule.messages import planning
-from vestibule.messages.model import Channel, Message, MessageState, Policy, Purpose
-from vestibule.messages.planning import Leave, Move, Patient, Send, Withdraw, hindrance, later, plan
+from vestibule.messages.model import Channel, Message, Policy, Purpose
+from vestibule.messages.planning import Leave, Send, Withdraw, hindrance
 from vestibule.visits.model import Place
-
-S = MessageState
-CONNECTION = ConnectionId(new_id())
-NONE_QUIET = {"quiet_from": time(0), "quiet_to": time(0)}
-POLICY = Policy(CONNECTION, consented=True, **NONE_QUIET)  # type: ignore[arg-type]
-NIGHTS = Policy(CONNECTION, consented=True)
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-BERLIN = "Europe/Berlin"
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def patient(starts_at: datetime | None = NOON + 2 * DAY, **more: object) -> Patient:
-    base = Patient(VisitId(new_id()), ParticipantId(new_id()), CONNECTION, starts_at, zone=BERLIN, phone=True)
-    return replace(base, **more)  # type: ignore[arg-type]
-
-
-class World:
-    """Messages of one patient, and a carrier that takes what is due."""
-
-    def __init__(self, who: Patient, policy: Policy | None = POLICY, now: datetime = NOON) -> None:
-        self.who, self.policy, self.now = who, policy, now
-        self.messages: dict[object, Message] = {}
-        self.given: list[Message] = []
-        self._turns = count(1)
-
-    def plan(self, **change: object) -> list[planning.Change]:
-        """Something is said (or nothing); plan anew and do what the plan says."""
-        self.who = replace(self.who, **change)  # type: ignore[arg-type]
-        changes = plan(self.who, self.policy, list(self.messages.values()), self.now)
-        for one in changes:
-            self.apply(one)
-        return changes
-
-    def apply(self, one: planning.Change) -> None:
-        if isinstance(one, Send):
-            self._send(one)
-        elif isinstance(one, Move):
-            self.messages[one.message] = replace(self.messages[one.message], due_at=one.due_at)
-        elif isinstance(one, Withdraw):
-            self._to(self.messages[one.message], S.WITHDRAWN, one.why)
-
-    def _send(self, one: Send) -> None:
-        if one.again is not None:
-            self.messages[one.again] = replace(self.messages[one.again], state=S.PLANNED, due_at=one.due_at, code="")
-            return
-        who, key = self.who, one.key(self.who.participant)
-        assert key not in {m.key for m in self.messages.values()}, "one message a key"
-        made = Message(
-            new_id(), TenantId(new_id()), who.visit, who.participant, CONNECTION, one.purpose, one.channel, key, S.PLANNED, one.due_at
-        )
-        self.messages[made.id] = replace(made, about=one.about, minutes=one.minutes, place=one.place, nth=one.nth)
-
-    def _to(self, message: Message, state: MessageState, code: str = "") -> Message:
-        turn = next(self._turns) if state is S.ACCEPTED else message.turn
-        self.messages[message.id] = replace(message, state=state, code=code, turn=turn, sent_at=self.now if turn else None)
-        return self.messages[message.id]
-
-    def run(self, until: datetime) -> None:
-        """Time passes; what is due goes, as the sender would do it."""
-        while True:
-            due = sorted((m for m in self.messages.values() if m.state is S.PLANNED and m.due_at <= until), key=lambda m: m.due_at)
-            if not due:
-                break
-            one = due[0]
-            self.now = max(self.now, one.due_at)
-            why = hindrance(one, self.who, self.policy, self.now)
-            wait = later(one, self.who, self.policy, self.now)
-            if why:
-                self._to(one, S.WITHDRAWN, why)
-            elif wait is not None:
-                self.messages[one.id] = replace(one, due_at=wait)
-            else:
-                self.given.append(self._to(one, S.ACCEPTED))
-        self.now = max(self.now, until)
-
-    @property
-    def told(self) -> list[tuple[str, datetime]]:
-        return [(m.purpose.value, m.due_at) for m in self.given]
-
-    @property
-    def planned(self) -> list[tuple[str, datetime]]:
-        waiting = [m for m in self.messages.values() if m.state is S.PLANNED]
-        return sorted(((m.purpose.value, m.due_at) for m in waiting), key=lambda p: p[1])
-
-
-# ---------------------------------------------------------------------- cases
 
 
 def test_an_appointment_is_confirmed_now_and_reminded_of_at_each_interval() -> None:
@@ -361,103 +268,3 @@ def test_a_reminder_that_was_held_up_into_the_night_before_an_early_visit_wakes_
     reminder = next(m for m in world.messages.values() if m.purpose is Purpose.REMINDER)
     assert hindrance(reminder, world.who, world.policy, at("2026-06-02 18:40")) == ""
     assert hindrance(reminder, world.who, world.policy, at("2026-06-02 20:00")) == planning.QUIET
-
-
-# ---------------------------------------------------------------------- properties
-
-_starts = st.integers(1, 12 * 24).map(lambda hours: NOON + timedelta(minutes=15 * hours))
-_policies = st.builds(
-    lambda scheduled, updated, reminders, begin, end, channels: Policy(
-        CONNECTION,
-        consented=True,
-        on_scheduled=scheduled,
-        on_updated=updated,
-        reminders=tuple(reminders),
-        quiet_from=time(begin),
-        quiet_to=time(end),
-        channels=tuple(channels),
-    ),
-    st.booleans(),
-    st.booleans(),
-    st.lists(st.sampled_from([5, 30, 60, 120, 1440, 2880]), max_size=4),
-    st.integers(0, 23),
-    st.integers(0, 23),
-    st.lists(st.sampled_from(list(Channel)), max_size=3),
-)
-_steps = st.one_of(
-    st.tuples(st.just("starts_at"), _starts),
-    st.tuples(st.just("place"), st.sampled_from(list(Place))),
-    st.tuples(st.just("phone"), st.booleans()),
-    st.tuples(st.just("opted_out"), st.booleans()),
-    st.tuples(st.just("cancelled"), st.just(True)),
-    st.tuples(st.just("policy"), _policies),
-    st.tuples(st.just("again"), st.none()),
-    st.tuples(st.just("pass"), st.integers(1, 48 * 60)),
-    st.tuples(st.just("back"), st.just(60)),
-)
-
-
-def step(world: World, what: str, value: object) -> list[planning.Change]:
-    if what == "pass":
-        world.run(world.now + timedelta(minutes=value))  # type: ignore[arg-type]
-        return world.plan(news=False)
-    if what == "back":  # the clock is put back by an hour
-        world.now -= timedelta(minutes=value)  # type: ignore[arg-type]
-        return world.plan(news=False)
-    if what == "policy":
-        world.policy = value  # type: ignore[assignment]
-        return world.plan(news=False)
-    if what == "again" or world.who.cancelled:
-        return world.plan(news=True)
-    return world.plan(news=True, **{what: value})
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    starts=_starts, policy=_policies, steps=st.lists(_steps, max_size=12), zone=st.sampled_from([BERLIN, "America/New_York", "Asia/Seoul"])
-)
-def test_whatever_happens_nothing_goes_twice_and_nothing_is_dropped_without_a_word(
-    starts: datetime, policy: Policy, steps: list[tuple[str, object]], zone: str
-) -> None:
-    world = World(patient(starts, zone=zone, email=True), policy)
-    world.plan()
-    for what, value in [*steps, ("pass", 14 * 24 * 60)]:
-        changes = step(world, what, value)
-        _judge_silence(world, changes)
-        repeated = plan(world.who, world.policy, list(world.messages.values()), world.now)
-        assert [c for c in repeated if not isinstance(c, Leave)] == [], "planned once more, nothing changes"
-    _judge(world)
-
-
-def _judge_silence(world: World, changes: list[planning.Change]) -> None:
-    """Each reminder the policy asks for has a message, or a reason why it has none; what is withdrawn has one too."""
-    assert all(m.code for m in world.messages.values() if m.state is S.WITHDRAWN)
-    who, rules = world.who, world.policy
-    if rules is None or who.cancelled or who.starts_at is None or who.starts_at <= world.now:
-        return
-    left = {(c.channel, c.minutes) for c in changes if isinstance(c, Leave)}
-    for channel in set(rules.channels):
-        for minutes in set(rules.reminders):
-            known = [m for m in world.messages.values() if m.about == who.starts_at and (m.channel, m.minutes) == (channel, minutes)]
-            assert known or (channel, minutes) in left
-
-
-def _judge(world: World) -> None:
-    reminders = [(m.channel, m.about, m.minutes) for m in world.given if m.purpose is Purpose.REMINDER]
-    assert len(reminders) == len(set(reminders)), "a reminder went twice"
-    for channel in Channel:
-        news = [(m.purpose is Purpose.CANCELLED, m.about, m.place) for m in world.given if m.channel is channel and m.minutes == 0]
-        assert all(a != b for a, b in pairwise(news)), "the same news went twice running"
-        assert True not in [cancelled for cancelled, *_ in news[:-1]], "something was told after the cancellation"
-
-
-@settings(max_examples=100, deadline=None)
-@given(starts=_starts, begin=st.integers(0, 23), end=st.integers(0, 23), minutes=st.lists(st.integers(0, 3000), max_size=4))
-def test_no_reminder_comes_in_quiet_hours_or_after_the_start(starts: datetime, begin: int, end: int, minutes: list[int]) -> None:
-    policy = replace(NIGHTS, quiet_from=time(begin), quiet_to=time(end), reminders=tuple(minutes))
-    world = World(patient(starts), policy)
-    world.plan()
-    for message in world.messages.values():
-        if message.purpose is Purpose.REMINDER:
-            assert not quiet(message.due_at, BERLIN, policy.quiet_from, policy.quiet_to)
-            assert message.due_at <= starts
