@@ -355,6 +355,8 @@ async def test_a_poison_message_is_rejected_and_its_neighbours_are_taken(it: Cli
 
 
 async def test_a_port_opens_and_closes_as_settings_change(it: Clinic) -> None:
+    sender = await it.plain()
+    assert await sender.send(message("0")) == ("AA", "0")
     await it.owner.execute("update feed_settings set enabled = false; notify vestibule_feed_settings")
 
     async def refused() -> bool:
@@ -365,7 +367,6 @@ async def test_a_port_opens_and_closes_as_settings_change(it: Clinic) -> None:
         await one.close()
         return False
 
-    sender = await it.plain()
     assert await sender.over()
     await until(refused)
     await it.owner.execute("update feed_settings set enabled = true; notify vestibule_feed_settings")

@@ -15,6 +15,7 @@ from vestibule.platform.telemetry.logs import log
 _BACKLOG = 1_024
 _GREETINGS, _EACH = 512, 128  # handshakes at once: of everybody, and from one address
 _NOTHING_SHOWN = "PEER_DID_NOT_RETURN_A_CERTIFICATE"  # OpenSSL's word for a client without one
+_AT_ONCE = 64  # connections, before the loop's other work has its turn
 _BREATH = 0.2  # seconds after an error of accept(): there are no file descriptors left, and more tries make none
 Make = Callable[[str], asyncio.BaseProtocol]
 
@@ -59,37 +60,50 @@ class Door:
         self._crowded = crowded
         self._refusals = refusals
         self._handshake = handshake
-        self._task: asyncio.Task[None] | None = None
+        self._open = False
         self._greeting: dict[asyncio.Task[None], str] = {}
 
     def open(self) -> None:
         """Begin to accept."""
-        self._task = asyncio.create_task(self._accept(), name=f"feed-door-{self.port}")
+        self._open = True
+        asyncio.get_running_loop().add_reader(self._sock, self._accept)
 
     async def close(self) -> None:
-        """Accept no more; connections that are open stay so."""
-        tasks = [task for task in (self._task, *self._greeting) if task]
+        """Accept no more; connections that are open stay so, and whoever was being greeted is hung up on."""
+        self._open = False
+        asyncio.get_running_loop().remove_reader(self._sock)
+        self._sock.close()
+        await asyncio.sleep(0)  # a greeting that is cancelled before its first line would leave its socket open
+        tasks = list(self._greeting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._sock.close()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        """Take who has come. A callback of the loop, because an accept() awaited and then cancelled may lose the socket it had got."""
+        for _ in range(_AT_ONCE):
             try:
-                sock, peer = await loop.sock_accept(self._sock)
+                sock, peer = self._sock.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
             except OSError as error:
-                log.warning("feed-accept-failed", port=self.port, error=type(error).__name__)
-                await asyncio.sleep(_BREATH)
-                continue
-            address = str(peer[0]).removeprefix("::ffff:")
-            if self._crowded(address) or self._pressed(address):
-                sock.close()
-                continue
-            task = asyncio.create_task(self._greet(sock, address))
-            self._greeting[task] = address
-            task.add_done_callback(self._greeting.pop)
+                self._breathe(error)
+                return
+            self._take(sock, str(peer[0]).removeprefix("::ffff:"))
+
+    def _breathe(self, error: OSError) -> None:
+        log.warning("feed-accept-failed", port=self.port, error=type(error).__name__)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._sock)
+        loop.call_later(_BREATH, lambda: self.open() if self._open else None)
+
+    def _take(self, sock: socket.socket, address: str) -> None:
+        if self._crowded(address) or self._pressed(address):
+            sock.close()
+            return
+        task = asyncio.create_task(self._greet(sock, address))
+        self._greeting[task] = address
+        task.add_done_callback(self._greeting.pop)
 
     def _pressed(self, address: str) -> bool:
         """More handshakes have begun than may be going on at once."""
