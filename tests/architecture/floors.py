@@ -11,6 +11,7 @@ FEATURES = {
     "device_test",
     "feed",
     "messages",
+    "meetings",
     "writeback",
     "reports",
     "gateway",

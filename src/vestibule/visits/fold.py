@@ -56,19 +56,26 @@ def _person_steps(visit: Visit, event: VisitEvent) -> Visit:
         raise Conflict("visit-over", "This visit is over.", phase="visit.step")
     people = tuple(_step(p, event) if p.id == event.participant else p for p in visit.people)
     first = visit.met_at is None and event.kind is EventKind.CONNECTED and met(people)
-    return replace(visit, people=people, met_at=event.at if first else visit.met_at)
+    return replace(visit, people=people, met_at=happened(event) if first else visit.met_at)
 
 
 def _step(person: Participant, event: VisitEvent) -> Participant:
     state = next_person_state(event.kind, person.state)
-    moved = replace(person, state=state, since=person.since if state is person.state else event.at)
+    at = happened(event)
+    moved = replace(person, state=state, since=person.since if state is person.state else at)
     if event.kind is EventKind.TESTED:
         return replace(moved, checks={str(k): str(v) for k, v in event.body.items()})
     if event.kind is EventKind.ARRIVED:
-        return replace(moved, arrived_at=moved.arrived_at or event.at)
+        return replace(moved, arrived_at=moved.arrived_at or at)
     if event.kind is EventKind.CONNECTED:
-        return replace(moved, connected_at=moved.connected_at or event.at, arrived_at=moved.arrived_at or event.at)
+        return replace(moved, connected_at=moved.connected_at or at, arrived_at=moved.arrived_at or at)
     return moved
+
+
+def happened(event: VisitEvent) -> datetime:
+    """When it happened: a meeting elsewhere tells us later, and says when; never after we heard of it."""
+    said = _time(event.body.get("at"))
+    return min(said, event.at) if said else event.at
 
 
 def _times(visit: Visit, event: VisitEvent) -> Visit:
@@ -100,6 +107,27 @@ def _left(person: Participant, at: datetime) -> Participant:
 def _marked(visit: Visit, event: VisitEvent) -> Visit:
     said = event.body["outcome"]  # nothing: the mark is taken away again
     return replace(visit, outcome=Outcome(said) if said else None, outcome_by_person=bool(said))
+
+
+def _attended(visit: Visit, event: VisitEvent) -> Visit:
+    """The meeting's own report says that somebody was there; the visit may be over by now."""
+    began = _time(event.body.get("from"))
+    if event.participant is None or began is None:
+        return visit
+    people = tuple(_was_there(p, began) if p.id == event.participant else p for p in visit.people)
+    return replace(visit, people=people)
+
+
+def _was_there(person: Participant, began: datetime) -> Participant:
+    first = min(began, person.connected_at or began)
+    return replace(person, connected_at=first, arrived_at=person.arrived_at or first)
+
+
+def _settled(visit: Visit, event: VisitEvent) -> Visit:
+    """What the report adds up to. What a person said of the outcome stays."""
+    said = event.body.get("outcome")
+    outcome = visit.outcome if visit.outcome_by_person or not said else Outcome(said)
+    return replace(visit, met_at=_time(event.body.get("met_at")) or visit.met_at, outcome=outcome)
 
 
 def _expected(visit: Visit, event: VisitEvent) -> Visit:
@@ -151,6 +179,8 @@ _CHANGES: Mapping[EventKind, Callable[[Visit, VisitEvent], Visit]] = {
     EventKind.CANCELLED: _closed,
     EventKind.OUTCOME_MARKED: _marked,
     EventKind.EXPECTED: _expected,
+    EventKind.ATTENDED: _attended,
+    EventKind.SETTLED: _settled,
     EventKind.MERGED: _merged,
     EventKind.MERGED_AWAY: _merged_away,
 }

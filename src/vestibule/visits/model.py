@@ -93,6 +93,14 @@ class EventKind(StrEnum):
     PATIENT_UNTOLD = "patient_untold"
     RECORD_TOLD = "record_told"
     RECORD_FAILED = "record_failed"
+    MEETING_MADE = "meeting_made"
+    MEETING_FAILED = "meeting_failed"
+    IN_LOBBY = "in_lobby"
+    LIVE_DELAYED = "live_delayed"
+    LIVE_RESUMED = "live_resumed"
+    CALL_ENDED = "call_ended"
+    ATTENDED = "attended"
+    SETTLED = "settled"
 
 
 _P = PersonState
@@ -108,6 +116,7 @@ PERSON_STEPS: Mapping[EventKind, Mapping[PersonState, PersonState]] = {
     _E.ADMITTED: {_P.EXPECTED: _P.ADMITTED, _P.TESTING: _P.ADMITTED, _P.WAITING: _P.ADMITTED, _P.HELD: _P.ADMITTED, _P.LEFT: _P.ADMITTED},
     _E.PUT_BACK: {_P.ADMITTED: _P.WAITING, _P.DISCONNECTED: _P.WAITING},
     _E.REMOVED: {s: _P.REMOVED for s in _P if s not in {_P.REMOVED, _P.CONNECTED}},
+    _E.IN_LOBBY: {_P.ADMITTED: _P.ADMITTED, _P.DISCONNECTED: _P.DISCONNECTED},
     _E.CONNECTED: {_P.ADMITTED: _P.CONNECTED, _P.DISCONNECTED: _P.CONNECTED},
     _E.DISCONNECTED: {_P.CONNECTED: _P.DISCONNECTED},
     _E.LEFT: {s: _P.LEFT for s in _P if s not in {_P.LEFT, _P.REMOVED, _P.EXPECTED, _P.CONNECTED}},
@@ -122,6 +131,7 @@ ALREADY: Mapping[EventKind, frozenset[PersonState]] = {
     _E.ADMITTED: frozenset({_P.ADMITTED, _P.CONNECTED, _P.DISCONNECTED}),
     _E.PUT_BACK: frozenset({_P.WAITING, _P.HELD}),
     _E.REMOVED: frozenset({_P.REMOVED}),
+    _E.IN_LOBBY: frozenset(),
     _E.CONNECTED: frozenset({_P.CONNECTED}),
     _E.DISCONNECTED: frozenset(_P) - {_P.CONNECTED},
     _E.LEFT: frozenset({_P.LEFT, _P.REMOVED, _P.EXPECTED}),
@@ -223,6 +233,64 @@ class Visit:
         """The participant of that id, if any."""
         participant = self.aliases.get(participant, participant)
         return next((p for p in self.people if p.id == participant), None)
+
+
+class MeetingKind(StrEnum):
+    """Where people see each other."""
+
+    ROOM = "room"
+    TEAMS = "teams"
+
+
+class Opens(StrEnum):
+    """How a clinician's meeting opens beside the console."""
+
+    WINDOW = "window"
+    APP = "app"
+    HERE = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingPlace:
+    """What the pages of a visit know of its meeting.
+
+    Attributes:
+        ready: there is something to join.
+        code: why there is nothing, where that is known; a stable error code.
+        sign_in: the clinician who looks must first say, once, who they are in the meeting's own directory.
+        opens: how the meeting opens for the clinician.
+        own_lobby: the meeting has a lobby of its own, from which its organizer admits.
+        delayed: who is connected is known late at the moment.
+        knocking: who waits in the meeting's own lobby.
+        stuck: who is in the meeting though nobody admits them any more: the clinician must remove them there.
+        strangers: how many are in the meeting who did not come through us.
+        running: a call goes on in the meeting as far as we know, so that after the end somebody must end it there.
+    """
+
+    kind: MeetingKind = MeetingKind.ROOM
+    ready: bool = True
+    code: str = ""
+    sign_in: bool = False
+    opens: Opens = Opens.HERE
+    own_lobby: bool = False
+    delayed: bool = False
+    knocking: frozenset[ParticipantId] = frozenset()
+    stuck: frozenset[ParticipantId] = frozenset()
+    strangers: int = 0
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Somebody was in the meeting from a time to another, as its report says.
+
+    Attributes:
+        participant: whom we take them for; None for somebody who did not come through us.
+    """
+
+    participant: ParticipantId | None
+    began: datetime
+    over: datetime
 
 
 @dataclass(frozen=True, slots=True)

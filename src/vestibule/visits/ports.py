@@ -8,7 +8,7 @@ from typing import Protocol
 from vestibule.kit.ids import ParticipantId, VisitId
 from vestibule.platform.db import Database, Tx
 from vestibule.visits.live import CHANNEL, Note, read_note
-from vestibule.visits.model import Visit, VisitEvent
+from vestibule.visits.model import MeetingPlace, Visit, VisitEvent
 
 __all__ = ["CHANNEL", "Attendance", "Meetings", "Note", "PresenceLeases", "read_note"]
 
@@ -18,6 +18,10 @@ class Meetings(Protocol):
 
     async def ensure(self, visit: Visit) -> None:
         """Make sure that there is a meeting to join."""
+        ...
+
+    async def place(self, tx: Tx, visit: Visit, me: ParticipantId | None) -> MeetingPlace:
+        """What the pages of a visit show of its meeting to one of its people. Calls nobody."""
         ...
 
     async def expel(self, visit: Visit, participant: ParticipantId) -> None:

@@ -18,6 +18,7 @@ from vestibule.kit.ids import ConnectionId, DepartmentId, ParticipantId, VisitId
 from vestibule.kit.secretbox import SecretBox
 from vestibule.platform.db import Tx
 from vestibule.visits.appointments import Appointment, Appointments
+from vestibule.visits.attending import Attending
 from vestibule.visits.book import Book, Subscriber, about, tenant_of
 from vestibule.visits.contacts import Contact, Contacts, Reach
 from vestibule.visits.door import Door
@@ -61,6 +62,7 @@ class Visits:
         self.contacts = Contacts(self.book, ContactStore())
         self.door = Door(self.book, self.contacts)
         self.appointments = Appointments(self.book, self.door)
+        self.attending = Attending(self.book)
         self._clock = clock
 
     @property

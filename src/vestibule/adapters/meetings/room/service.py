@@ -20,7 +20,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ParticipantId, SessionId, VisitId, random_bytes
 from vestibule.platform.db import Bus, Database, Tx
 from vestibule.platform.telemetry.logs import log
-from vestibule.visits.model import EventKind, Participant, PersonState, Visit, VisitEvent
+from vestibule.visits.model import EventKind, MeetingPlace, Participant, PersonState, Visit, VisitEvent
 from vestibule.visits.ports import Attendance
 
 LEASE_SECONDS: Final = 20.0
@@ -172,6 +172,10 @@ class RoomService:
 
     async def ensure(self, visit: Visit) -> None:
         """A room needs no making."""
+
+    async def place(self, tx: Tx, visit: Visit, me: ParticipantId | None) -> MeetingPlace:  # noqa: ARG002  the port's
+        """Always there, in our own page."""
+        return MeetingPlace()
 
     async def expel(self, visit: Visit, participant: ParticipantId) -> None:
         """Cut somebody off now, on every node."""

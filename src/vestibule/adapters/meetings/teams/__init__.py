@@ -1,0 +1,1 @@
+"""Microsoft Teams as the meeting, over Microsoft Graph: the ports of `meetings`."""

@@ -1,0 +1,1 @@
+"""All SQL of meetings elsewhere, a file for each group of tables."""
