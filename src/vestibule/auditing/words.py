@@ -8,7 +8,7 @@ from vestibule.platform.web.i18n import gettext as _
 
 def action_words() -> dict[str, str]:
     """What each action is called on a page; one that is missing here is shown by its code."""
-    return _coming_words() | _set_up_words() | _message_words() | _feed_words()
+    return _coming_words() | _set_up_words() | _message_words() | _feed_words() | _meeting_words()
 
 
 def _coming_words() -> dict[str, str]:
@@ -117,6 +117,13 @@ def _feed_words() -> dict[str, str]:
         "feed.messages-dropped": _("Dropped messages of the appointments feed"),
         "feed.messages-redriven": _("Applied messages of the appointments feed again"),
         "feed.refused": _("Was not let in to send appointments"),
+    }
+
+
+def _meeting_words() -> dict[str, str]:
+    return {
+        "meeting-settings.changed": _("Changed where visits take place"),
+        "meeting-settings.tested": _("Tested the connection to Microsoft Teams"),
     }
 
 
