@@ -204,6 +204,13 @@ SETTINGS: tuple[Setting, ...] = (
         "https://login.microsoftonline.com/organizations/v2.0",
         "Where Microsoft accounts sign in; another one for a national cloud or a single tenant.",
     ),
+    Setting(
+        "VESTIBULE_GRAPH_URL",
+        "graph_url",
+        _address,
+        "https://graph.microsoft.com",
+        "Where Microsoft Graph answers, for meetings in Teams; another one for a national cloud.",
+    ),
     Setting("VESTIBULE_OIDC_ISSUER", "oidc_issuer", _address, "", "Issuer of any other OpenID Connect provider where staff sign in."),
     Setting("VESTIBULE_OIDC_CLIENT_ID", "oidc_client_id", _text, "", "Our client id there."),
     Setting("VESTIBULE_OIDC_CLIENT_SECRET", "oidc_client_secret", _text, "", "Our client secret there.", secret=True),
@@ -275,6 +282,7 @@ class Settings:
     entra_client_id: str
     entra_client_secret: str
     entra_authority: str
+    graph_url: str
     oidc_issuer: str
     oidc_client_id: str
     oidc_client_secret: str
