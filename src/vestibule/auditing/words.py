@@ -21,6 +21,8 @@ def _coming_words() -> dict[str, str]:
         "link.revoked": _("Revoked a join link"),
         "link.tested": _("Tested a launch"),
         "link.used": _("Came in by a join link"),
+        "meeting.person-bound": _("Signed in at Microsoft, once"),
+        "meeting.person-unbound": _("Removed a clinician's Microsoft sign-in"),
         "message-hook.refused": _("Turned away a request in a carrier's name"),
         "rehearsal.run": _("Ran a test visit"),
         "session.closed": _("Session ended"),
