@@ -21,6 +21,7 @@ from practice.oauth.clients import ClientKeys, Proof
 from practice.oauth.grants import Grants
 from practice.oauth.keys import SigningKeys
 from practice.store import Store
+from practice.teams.calls import Calls
 from practice.trouble import Trouble
 
 FAMILY = "/interconnect/api/FHIR"
@@ -113,6 +114,7 @@ class Hospital:
         self.exchange = Exchange(folder, now, lambda: self.book)
         self.grid = Grid(self.exchange, lambda: self.at.base)
         self.mailbox = Mailbox(now, self.exchange.journal.tell)
+        self.calls = Calls(self.ledger, lambda _: None)
         self.operations: dict[str, Any] = {}
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)
