@@ -75,9 +75,9 @@ class MeetingsKept:
         """The next organisations that have any of those."""
         return await self._store.whose_due(db, self._clock.now(), after, most)
 
-    async def to_end(self, tx: Tx, *, limit: int = 100) -> list[VisitId]:
-        """Visits whose call has been over for so long that they may be ended."""
-        return [VisitId(row["visit_id"]) for row in await self._store.to_end(bound(tx), tx, self._clock.now(), limit)]
+    async def to_end(self, tx: Tx, *, only: VisitId | None = None, limit: int = 100) -> list[VisitId]:
+        """Visits whose call has been over for so long that they may be ended; `only` asks about one."""
+        return [VisitId(row["visit_id"]) for row in await self._store.to_end(bound(tx), tx, self._clock.now(), only, limit)]
 
     async def whose_to_end(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
         """The next organisations that have any of those."""
@@ -123,10 +123,6 @@ class MeetingsKept:
         """To whom it was given, the latest first."""
         rows = await self._store.ways(bound(tx), tx, visit)
         return [Way(ParticipantId(row["participant_id"]), row["given_at"]) for row in rows]
-
-    async def take_way(self, tx: Tx, visit: VisitId, participant: ParticipantId) -> None:
-        """They were put back, held or removed: whoever comes in next is not taken for them."""
-        await self._store.take_way(bound(tx), tx, visit, participant)
 
     async def present(self, tx: Tx, visit: VisitId) -> list[tuple[ParticipantId | None, str]]:
         """Who is in the meeting (`in`) or knocks there (`lobby`); None for somebody who did not come through us."""

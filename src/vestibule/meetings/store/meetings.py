@@ -66,10 +66,17 @@ class MeetingStore:
         """The next organisations that have any."""
         return [TenantId(row[0]) for row in await db.ask("select whose_meetings_due($1, $2, $3)", at, after, most)]
 
-    async def to_end(self, tenant: TenantId, tx: Tx, at: datetime, limit: int) -> list[Row]:
-        """Meetings whose call was over long enough by then that their visit may be ended."""
+    async def to_end(self, tenant: TenantId, tx: Tx, at: datetime, only: VisitId | None, limit: int) -> list[Row]:
+        """Meetings whose call was over long enough by then that their visit may be ended; of one visit, where it is named."""
         return list(
-            await tx.fetch("select * from meetings where tenant_id = $1 and end_at <= $2 order by end_at limit $3", tenant, at, limit)
+            await tx.fetch(
+                "select visit_id from meetings where tenant_id = $1 and end_at <= $2 and ($3::uuid is null or visit_id = $3)"
+                " order by end_at limit $4",
+                tenant,
+                at,
+                only,
+                limit,
+            )
         )
 
     async def whose_to_end(self, db: Database, at: datetime, after: TenantId, most: int) -> list[TenantId]:
@@ -97,12 +104,6 @@ class MeetingStore:
                 tenant,
                 visit,
             )
-        )
-
-    async def take_way(self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId) -> None:
-        """They are not to be taken for whoever comes in next."""
-        await tx.execute(
-            "delete from meeting_ways where tenant_id = $1 and visit_id = $2 and participant_id = $3", tenant, visit, participant
         )
 
     # ------------------------------------------------------------------ who is there, for pages
