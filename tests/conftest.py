@@ -183,6 +183,7 @@ def few_rsa_keys() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vestibule.tenancy.service.SigningKey", Shared)
+        patch.setattr("vestibule.meetings.keys.SigningKey", Shared)
         patch.setattr("practice.oauth.keys.RSAKey", SimpleNamespace(generate_key=lambda *_, **__: theirs()))
         patch.setattr("practice.microsoft.keys.rsa", SimpleNamespace(generate_private_key=lambda **_: microsofts()))
         yield
