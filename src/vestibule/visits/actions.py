@@ -62,10 +62,10 @@ class Mark(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/s/{sid:uuid}/state", access=_EVERYBODY)
-async def state(principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock) -> dict[str, Any]:
+async def state(principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock, meetings: Meetings) -> dict[str, Any]:
     """The visit as this session may see it: nobody but oneself, until one is staff."""
     async with db.tenant(principal.tenant) as tx:
-        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock)
+        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock, meetings=meetings)
         said = await last_message(tx, scene, visits)
     seen: dict[str, Any] = {
         "seq": scene.visit.seq,
@@ -73,6 +73,7 @@ async def state(principal: Principal, db: Database, visits: Visits, tenancy: Ten
         "step": scene.step,
         "opens_at": scene.window.opens_at,
         "said": said,
+        "meeting": {"kind": scene.meeting.kind, "ready": scene.may_go},
         "me": None if scene.me is None else {"id": scene.me.id, "name": scene.me.name},
     }
     if principal.role is Role.CLINICIAN:

@@ -12,14 +12,15 @@ from litestar.response import Response
 
 from vestibule.identity.model import Principal, Role
 from vestibule.kit.clock import Clock
-from vestibule.platform.db import Database
+from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.pages import page
 from vestibule.tenancy.model import Department
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits import words
-from vestibule.visits.model import Participant, PersonRole, PersonState, Visit, VisitState
+from vestibule.visits.model import MeetingPlace, Participant, PersonRole, PersonState, Visit, VisitState
 from vestibule.visits.pages import late, waited
+from vestibule.visits.ports import Meetings
 from vestibule.visits.scene import clock_text
 from vestibule.visits.service import Visits
 
@@ -32,6 +33,7 @@ class BoardRow:
         waiting: who is in the waiting room, the longest there first; inside: who is in the visit.
         came: who was in the visit at any time, by what they are: their names are erased when it is over.
         since: from when the longest has waited.
+        meeting: of a visit that is open: what its meeting tells.
     """
 
     visit: Visit
@@ -43,6 +45,7 @@ class BoardRow:
     came: str
     since: datetime | None
     mine: bool
+    meeting: MeetingPlace
 
     @property
     def attention(self) -> bool:
@@ -50,7 +53,7 @@ class BoardRow:
         return bool(self.waiting) and not self.visit.over
 
 
-def row(visit: Visit, zone: str, mine: Any) -> BoardRow:
+def row(visit: Visit, zone: str, mine: Any, meeting: MeetingPlace) -> BoardRow:
     """A visit as a row of the board."""
     waiting = sorted((p for p in visit.people if p.state in {PersonState.WAITING, PersonState.HELD}), key=lambda p: p.since)
     of = {role: [p for p in visit.people if p.role is role] for role in PersonRole}
@@ -65,6 +68,7 @@ def row(visit: Visit, zone: str, mine: Any) -> BoardRow:
         came=", ".join(words.role_text(p.role) for p in visit.people if p.connected_at),
         since=waiting[0].since if waiting else None,
         mine=visit.id == mine,
+        meeting=meeting,
     )
 
 
@@ -78,27 +82,40 @@ def today(now: datetime, zone: str) -> tuple[datetime, datetime]:
 
 @get("/s/{sid:uuid}/board", access=Access.session(Role.CLINICIAN))
 async def board(
-    request: Request[Any, Any, Any], principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    db: Database,
+    visits: Visits,
+    tenancy: Tenancy,
+    clock: Clock,
+    meetings: Meetings,
 ) -> Response[Any]:
     """The day's visits."""
-    return page(request, "visits/board.html", **await _board(principal, db, visits, tenancy, clock))
+    return page(request, "visits/board.html", **await _board(principal, db, visits, tenancy, clock, meetings))
 
 
 @get("/s/{sid:uuid}/board/parts", access=Access.session(Role.CLINICIAN))
 async def board_parts(
-    request: Request[Any, Any, Any], principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    db: Database,
+    visits: Visits,
+    tenancy: Tenancy,
+    clock: Clock,
+    meetings: Meetings,
 ) -> Response[Any]:
     """The parts of it that change."""
-    return page(request, "visits/board_fragment.html", **await _board(principal, db, visits, tenancy, clock))
+    return page(request, "visits/board_fragment.html", **await _board(principal, db, visits, tenancy, clock, meetings))
 
 
-async def _board(principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock) -> dict[str, Any]:
+async def _board(principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock, meetings: Meetings) -> dict[str, Any]:
     async with db.tenant(principal.tenant) as tx:
         organisation = await tenancy.tenant(tx)
         department: Department | None = await tenancy.department(tx, principal.department) if principal.department else None
         zone = department.zone if department else "UTC"
         found = await visits.day(tx, principal.department, *today(clock.now(), zone))
-    rows = [row(visit, zone, principal.visit) for visit in found]
+        places = [await _place(tx, visit, meetings) for visit in found]
+    rows = [row(visit, zone, principal.visit, place) for visit, place in zip(found, places, strict=True)]
     return {
         "brand": organisation.name,
         "support_phone": organisation.support_phone,
@@ -112,6 +129,11 @@ async def _board(principal: Principal, db: Database, visits: Visits, tenancy: Te
         "waited": waited,
         "late": late,
     }
+
+
+async def _place(tx: Tx, visit: Visit, meetings: Meetings) -> MeetingPlace:
+    """What the meeting of a visit tells; only of one that is open is there anything to tell."""
+    return await meetings.place(tx, visit, None) if visit.state is VisitState.OPEN else MeetingPlace()
 
 
 ROUTES = [board, board_parts]

@@ -15,7 +15,16 @@ CHANNEL = "vestibule_event"
 # PostgreSQL refuses a payload of 8,000 bytes; a longer body is left out and read from the list by whoever needs it.
 _BODY_LIMIT = 4_000
 # What the people of a visit hear although it is not about one of them.
-_FOR_ALL = frozenset({EventKind.ENDED, EventKind.CANCELLED, EventKind.RESCHEDULED, EventKind.MERGED_AWAY, EventKind.MESSAGED})
+_FOR_ALL = frozenset(
+    {
+        EventKind.ENDED,
+        EventKind.CANCELLED,
+        EventKind.RESCHEDULED,
+        EventKind.MERGED_AWAY,
+        EventKind.MESSAGED,
+        EventKind.MEETING_MADE,  # so that who was let in before it was ready is taken there
+    }
+)
 # Whoever is held sees that they wait, not that they are kept out.
 _FOR_ONE = (frozenset(PERSON_STEPS) | {EventKind.MESSAGED}) - {EventKind.HELD}
 

@@ -18,6 +18,7 @@ from vestibule.tenancy.service import Tenancy
 from vestibule.visits import words
 from vestibule.visits.lobby import CANNED
 from vestibule.visits.model import EventKind, Outcome, Participant, PersonState, VisitEvent
+from vestibule.visits.ports import Meetings
 from vestibule.visits.scene import Scene, load
 from vestibule.visits.service import Visits
 
@@ -31,11 +32,17 @@ _GONE = frozenset({PersonState.LEFT, PersonState.REMOVED})
 
 @get("/s/{sid:uuid}/lobby", access=Access.session(Role.PATIENT, Role.GUEST))
 async def lobby(
-    request: Request[Any, Any, Any], principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    db: Database,
+    visits: Visits,
+    tenancy: Tenancy,
+    clock: Clock,
+    meetings: Meetings,
 ) -> Response[Any]:
     """The one page of somebody who comes to a visit: each step is a section of it, and only one shows."""
     async with db.tenant(principal.tenant) as tx:
-        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock)
+        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock, meetings=meetings)
         said = await last_message(tx, scene, visits)
     return page(
         request,
@@ -45,6 +52,7 @@ async def lobby(
         scene=scene,
         step=scene.step.value,
         base=f"/s/{principal.session}",
+        framed=principal.framed,
         said=said,
         messages=words.messages(),
     )
@@ -63,23 +71,37 @@ async def last_message(tx: Tx, scene: Scene, visits: Visits) -> str:
 
 @get("/s/{sid:uuid}/console", access=Access.session(Role.CLINICIAN))
 async def console(
-    request: Request[Any, Any, Any], principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    db: Database,
+    visits: Visits,
+    tenancy: Tenancy,
+    clock: Clock,
+    meetings: Meetings,
 ) -> Response[Any]:
     """The clinician's page: who waits, the visit itself, what happened."""
-    return page(request, "visits/console.html", **await _console(principal, db, visits, tenancy, clock))
+    return page(request, "visits/console.html", **await _console(principal, db, visits, tenancy, clock, meetings))
 
 
 @get("/s/{sid:uuid}/console/parts", access=Access.session(Role.CLINICIAN))
 async def console_parts(
-    request: Request[Any, Any, Any], principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock
+    request: Request[Any, Any, Any],
+    principal: Principal,
+    db: Database,
+    visits: Visits,
+    tenancy: Tenancy,
+    clock: Clock,
+    meetings: Meetings,
 ) -> Response[Any]:
     """The parts of it that change, as they are now; the page fits them in where they differ."""
-    return page(request, "visits/console_fragment.html", **await _console(principal, db, visits, tenancy, clock))
+    return page(request, "visits/console_fragment.html", **await _console(principal, db, visits, tenancy, clock, meetings))
 
 
-async def _console(principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock) -> dict[str, Any]:
+async def _console(
+    principal: Principal, db: Database, visits: Visits, tenancy: Tenancy, clock: Clock, meetings: Meetings
+) -> dict[str, Any]:
     async with db.tenant(principal.tenant) as tx:
-        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock)
+        scene = await load(tx, principal, visits=visits, tenancy=tenancy, clock=clock, meetings=meetings)
         events = await visits.events(tx, scene.visit.id, after=max(0, scene.visit.seq - _EVENTS))
         links = await visits.links.of_visit(tx, scene.visit.id)
     return {
@@ -91,7 +113,7 @@ async def _console(principal: Principal, db: Database, visits: Visits, tenancy: 
         "framed": principal.framed,
         "canned": [(code, words.message_text(code)) for code in CANNED],
         "outcomes": [(o.value, words.outcome_text(o)) for o in Outcome],
-        "story": list(reversed(words.story(scene.visit, events, me=principal.participant))),
+        "story": list(reversed(words.story(scene.visit, events, me=principal.participant, clock=scene.clock))),
         "links": [link for link in links if link.open_at(scene.now)],
         "waited": waited,
         "late": late,

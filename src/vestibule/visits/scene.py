@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,8 @@ from vestibule.platform.web import i18n
 from vestibule.tenancy.model import Connection, Department, Environment, Tenant
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.lobby import Step, Window, join_window, lobby_step
-from vestibule.visits.model import Participant, Visit
+from vestibule.visits.model import MeetingPlace, Participant, Visit
+from vestibule.visits.ports import Meetings
 from vestibule.visits.service import Visits
 
 # What holds for a visit that came through no connection.
@@ -27,7 +28,11 @@ _LATE_MINUTES = 240
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A visit as one session sees it, with the names of the place."""
+    """A visit as one session sees it, with the names of the place.
+
+    Attributes:
+        meeting: where people see each other, as far as this person may know; the built-in room where the page does not ask.
+    """
 
     visit: Visit
     me: Participant | None
@@ -36,11 +41,17 @@ class Scene:
     connection: Connection | None
     window: Window
     now: datetime
+    meeting: MeetingPlace = field(default_factory=MeetingPlace)
 
     @property
     def step(self) -> Step:
         """What this person's lobby is about."""
         return lobby_step(self.me, self.window)
+
+    @property
+    def may_go(self) -> bool:
+        """Whether this person may be taken into the meeting now. Before they are let in, nothing says that there is one."""
+        return self.me is not None and self.me.inside and self.meeting.ready and not self.visit.over
 
     @property
     def test_environment(self) -> bool:
@@ -72,8 +83,8 @@ def clock_text(moment: datetime, zone: str, *, seconds: bool = False) -> str:
     return format_time(moment, "medium" if seconds else "short", tzinfo=ZoneInfo(zone), locale=i18n.language())
 
 
-async def load(tx: Tx, principal: Principal, *, visits: Visits, tenancy: Tenancy, clock: Clock) -> Scene:
-    """The scene of a session's visit."""
+async def load(tx: Tx, principal: Principal, *, visits: Visits, tenancy: Tenancy, clock: Clock, meetings: Meetings | None = None) -> Scene:
+    """The scene of a session's visit; with what is known of its meeting where the page has to know it."""
     visit = await visits.get(tx, visit_of(principal))
     connection = await tenancy.connection(tx, visit.connection) if visit.connection else None
     early = connection.join_early_minutes if connection else _EARLY_MINUTES
@@ -86,6 +97,7 @@ async def load(tx: Tx, principal: Principal, *, visits: Visits, tenancy: Tenancy
         connection=connection,
         window=join_window(visit, clock.now(), early_minutes=early, late_minutes=late),
         now=clock.now(),
+        meeting=await meetings.place(tx, visit, principal.participant) if meetings else MeetingPlace(),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from vestibule.kit.ids import ParticipantId
 from vestibule.platform.web.i18n import gettext as _
+from vestibule.visits.fold import happened
 from vestibule.visits.model import EventKind, Outcome, Participant, PersonRole, PersonState, Visit, VisitEvent, VisitState
 
 _K = EventKind
+# A moment as this page's people write a time of day.
+ClockText = Callable[[datetime], str]
 
 
 def message_text(code: str) -> str:
@@ -124,18 +127,23 @@ class StoryLine:
     told: str = ""
 
 
-def story(visit: Visit, events: Sequence[VisitEvent], *, me: ParticipantId | None) -> list[StoryLine]:
-    """What happened, in sentences, the latest last; what was sent to the record stands beside what it was about."""
+def story(visit: Visit, events: Sequence[VisitEvent], *, me: ParticipantId | None, clock: ClockText) -> list[StoryLine]:
+    """What happened, in sentences, the latest last; what was sent to the record stands beside what it was about.
+
+    A meeting elsewhere tells late and says when it was: the line stands where we heard of it, with the time at which it happened.
+    """
     told: dict[int, str] = {}
     for event in events:
         if event.kind in {_K.RECORD_TOLD, _K.RECORD_FAILED} and isinstance(event.body.get("of"), int):
             told[event.body["of"]] = "sent" if event.kind is _K.RECORD_TOLD else "failed"
-    lines = ((event, sentence(visit, event, me=me)) for event in events)
-    return [StoryLine(e.seq, e.at, text, told.get(e.seq, "")) for e, text in lines if text]
+    lines = ((event, sentence(visit, event, me=me, clock=clock)) for event in events)
+    return [StoryLine(e.seq, happened(e), text, told.get(e.seq, "")) for e, text in lines if text]
 
 
-def sentence(visit: Visit, event: VisitEvent, *, me: ParticipantId | None) -> str:
+def sentence(visit: Visit, event: VisitEvent, *, me: ParticipantId | None, clock: ClockText) -> str:
     """One event as a sentence; empty for what is not worth a line."""
+    if event.kind is _K.ATTENDED:
+        return _attended(visit, event, clock)
     if event.participant is not None and event.participant == me and event.kind in _MINE:
         return _(_MINE[event.kind])
     if event.kind in _THEIRS and event.participant is not None:
@@ -151,6 +159,13 @@ def sentence(visit: Visit, event: VisitEvent, *, me: ParticipantId | None) -> st
     return _(_PLAIN[event.kind]) if event.kind in _PLAIN else ""
 
 
+def _attended(visit: Visit, event: VisitEvent, clock: ClockText) -> str:
+    """Who was in the meeting, and from when to when, as its report says."""
+    who = name_of(visit.person(event.participant)) if event.participant else _("Somebody who did not come through the waiting room")
+    began, over = (clock(datetime.fromisoformat(event.body[name])) for name in ("from", "to"))
+    return _("Report: %(name)s was in the meeting from %(began)s to %(over)s") % {"name": who, "began": began, "over": over}
+
+
 def _n(text: str) -> str:
     """Marks a text for the catalogue; it is translated where it is used."""
     return text
@@ -158,6 +173,7 @@ def _n(text: str) -> str:
 
 _MINE: Mapping[EventKind, str] = {
     _K.ADMITTED: _n("You came in"),
+    _K.IN_LOBBY: _n("You wait in the meeting's own lobby"),
     _K.CONNECTED: _n("You connected"),
     _K.DISCONNECTED: _n("You disconnected"),
     _K.LEFT: _n("You left"),
@@ -169,6 +185,7 @@ _THEIRS: Mapping[EventKind, str] = {
     _K.ADMITTED: _n("%(name)s admitted"),
     _K.PUT_BACK: _n("%(name)s put back into the waiting room"),
     _K.REMOVED: _n("%(name)s removed"),
+    _K.IN_LOBBY: _n("%(name)s waits in the meeting's own lobby"),
     _K.CONNECTED: _n("%(name)s connected"),
     _K.DISCONNECTED: _n("%(name)s disconnected"),
     _K.LEFT: _n("%(name)s left"),
@@ -183,4 +200,10 @@ _PLAIN: Mapping[EventKind, str] = {
     _K.MERGED: _n("Two entries of this visit became one"),
     _K.LINK_MADE: _n("A link was made"),
     _K.LINK_REVOKED: _n("A link was revoked"),
+    _K.MEETING_MADE: _n("The meeting is ready"),
+    _K.MEETING_FAILED: _n("The meeting could not be made"),
+    _K.LIVE_DELAYED: _n("Who is connected is known late from here on"),
+    _K.LIVE_RESUMED: _n("Who is connected is known at once again"),
+    _K.CALL_ENDED: _n("The call in the meeting ended"),
+    _K.SETTLED: _n("The meeting's report settled who was there"),
 }

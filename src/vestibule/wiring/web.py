@@ -175,7 +175,7 @@ def _web_config(parts: Parts) -> WebConfig:
         return await parts.identity.proof(parts.db, SessionId(sid), cookie, used=False)
 
     room = VESTIBULE / "adapters" / "meetings" / "room"
-    names = ("identity", "launch", "visits", "writeback", "feed", "records", "rehearsal", "auditing", "messages", "portal")
+    names = ("identity", "launch", "visits", "writeback", "feed", "records", "rehearsal", "auditing", "messages", "meetings", "portal")
     features = [VESTIBULE / name for name in names]
     return WebConfig(
         origin=parts.settings.origin,

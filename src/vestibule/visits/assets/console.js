@@ -7,8 +7,9 @@ const base = app.dataset.base;
 const words = texts("console-texts");
 const $ = (id) => document.getElementById(id);
 const OVER = ["ended", "cancelled"];
+const WATCH = 3000;
 
-let stage = null, stream = null, known = new Set(), joining = false;
+let stage = null, stream = null, known = new Set(), joining = false, watching = 0;
 let place = "";  // whose card was pressed last
 let leaving = false;  // from the press until the visit says so: what was asked before it must not bring us in again
 
@@ -27,7 +28,8 @@ const refresh = oneAtATime(async () => {
 
 /** What the parts mean for the rest of the page. */
 function look() {
-  const { state, me, waiting } = banner();
+  const { state, me, waiting, kind } = banner();
+  if (kind !== app.dataset.kind) { location.reload(); return; }  // the meeting is elsewhere now: another stage, with other texts
   const number = Number(waiting);
   document.title = number ? `${fill(words.waiting_title, { n: number })} · ${words.title}` : words.title;
   if (navigator.setAppBadge) (number ? navigator.setAppBadge(number) : navigator.clearAppBadge()).catch(() => {});
@@ -42,7 +44,15 @@ function look() {
   else if (["admitted", "connected", "disconnected"].includes(me)) { if (!stage && !leaving) join(); }
   else if (me === "removed") off(words.removed, { again: false });
   else if (me === "left" && !joining) off(words.left, { again: true });
+  watch();
 }
+
+/** While the meeting waits for something that no event tells of (a press there, a sign-in), look again now and then. */
+function watch() {
+  clearTimeout(watching);
+  if ($("part-meeting")?.dataset.watch) watching = setTimeout(refresh, WATCH);
+}
+addEventListener("focus", () => { if ($("part-meeting")?.dataset.watch) refresh(); });
 
 /** Say who has come, once, by sound and in words; the card stays until somebody acts. */
 function arrivals() {

@@ -9,7 +9,7 @@ const sections = [...app.querySelectorAll("[data-step]")];
 
 let step = app.dataset.step;
 let check = null, stage = null, stream = null, awake = null, opensAt = app.dataset.opensAt;
-let name = app.dataset.name;
+let name = app.dataset.name, ready = Boolean(app.dataset.ready);
 
 /** Show one section, tell it, and put the reader's finger on it. */
 function show(next, { quiet = false } = {}) {
@@ -17,11 +17,11 @@ function show(next, { quiet = false } = {}) {
   step = next;
   for (const section of sections) section.hidden = section.dataset.step !== next;
   const section = sections.find((one) => one.dataset.step === next);
-  document.body.classList.toggle("in-visit", next === "inside");
+  document.body.classList.toggle("in-visit", next === "inside" && app.dataset.kind === "room");
   document.title = section.dataset.title;
   if (!quiet) section.querySelector("h1")?.focus({ preventScroll: next === "inside" });
   if (!quiet) scrollTo({ top: 0 });
-  (enter[next] || (() => {}))();
+  (enter[next] || (() => {}))({ live: !quiet });
   if (next !== "inside") closeStage();
   if (next === "waiting") stayAwake(); else letSleep();
 }
@@ -42,11 +42,14 @@ const refresh = oneAtATime(async () => {
   if (answer.status === 401) { location.reload(); return; }
   if (!answer.ok) return;
   const now = await answer.json();
+  if (now.meeting.kind !== app.dataset.kind && now.step !== "ended") { location.reload(); return; }  // the stage is another one now
+  ready = now.meeting.ready;
   if (now.me) name = now.me.name || name;
   opensAt = now.opens_at || opensAt;
   say(now.said);
   if (now.step === "inside" && step !== "inside") chime([523.25, 659.25, 783.99]);
   show(now.step);
+  stage?.update?.({ ready });
 });
 
 function say(sentence) {
@@ -161,18 +164,20 @@ function letGo() {
 
 // --- the visit: nothing of it is loaded before one is let in
 
-async function openStage() {
+async function openStage({ live: watched }) {
   if (stage) return;
-  const style = document.createElement("link");
-  style.rel = "stylesheet";
-  style.href = app.dataset.roomStyle;
-  document.head.append(style);
+  if (app.dataset.roomStyle) {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = app.dataset.roomStyle;
+    document.head.append(style);
+  } else at("my-name").textContent = name;
   const kept = check && check.stream;
   if (check) { check.stop({ keep: true }); check = null; }
   const { mountStage } = await import(app.dataset.stage);
   if (step !== "inside") return;
   stage = mountStage(document.getElementById("stage"), {
-    stream: kept || null, name,
+    stream: kept || null, name, live: watched, ready,
     onOver: () => setTimeout(refresh, 300),
     onLeave: () => press(`${base}/leave`).then(refresh, refresh),
   });

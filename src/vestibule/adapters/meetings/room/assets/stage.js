@@ -8,7 +8,7 @@
  * (templates/room/stage_texts.html). Who has `onEnd` gets the button "End for all".
  */
 import { fill, frameDenies, openDevices, openOne, problemOf, readTexts, showHelp } from "./devices.js";
-import { openOwnWindow } from "./own-window.js";
+import { openOwnWindow } from "../web/own-window.js";
 import { Chat, DevicePanel, closeButton, notice } from "./panels.js";
 import { Room } from "./room.js";
 import { Tile, icon, make } from "./tiles.js";
