@@ -15,6 +15,7 @@ from practice.fhir import routes as fhir
 from practice.fhir import statements
 from practice.hospital import BASES, FAMILY, FHIR, HOSPITAL, OAUTH, ORACLE_FHIR, ORACLE_ISSUER, ORACLE_OAUTH, STATUS, Hospital
 from practice.microsoft import routes as microsoft
+from practice.microsoft.graph import routes as graph
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
@@ -23,7 +24,7 @@ from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_FOR_PROGRAMS = ("/interconnect/", "/tenants/", "/r4/", "/twilio/", "/sms", "/phoneNumbers", "/availablePhoneNumbers")
+_FOR_PROGRAMS = ("/interconnect/", "/tenants/", "/r4/", "/twilio/", "/sms", "/phoneNumbers", "/availablePhoneNumbers", "/graph/")
 _PERSONAS = tuple(f"{ORACLE_OAUTH}/personas/{who}/authorize" for who in ("provider", "patient"))
 _MOST_BYTES = 4_000_000
 
@@ -92,6 +93,7 @@ def build(house: Hospital) -> web.Application:
             web.route("*", f"{FAMILY}{{rest:(/.*)?}}", statements.no_such_base),
             web.route("*", "/r4{rest:(/.*)?}", statements.no_such_base),
             *microsoft.ROUTES,
+            *graph.ROUTES,
             *twilio.ROUTES,
             *azure.ROUTES,
             *carriers.ROUTES,

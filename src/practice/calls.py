@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from practice.hospital import FAMILY, HOSPITAL, MICROSOFT, OAUTH, STATUS, Hospital, hospital
+from practice.hospital import FAMILY, GRAPH, HOSPITAL, MICROSOFT, OAUTH, STATUS, Hospital, hospital
 from practice.spoiling import spoil
 from practice.trouble import Group, Switch
 
@@ -33,6 +33,7 @@ _GROUPS: tuple[tuple[re.Pattern[str], Group], ...] = (
     (re.compile(rf"{_OAUTH}/jwks"), "jwks"),
     (re.compile(rf"({FAMILY}|/r4)(/.*)?"), "fhir"),
     (re.compile(rf"{MICROSOFT}/.*"), "microsoft"),
+    (re.compile(rf"{GRAPH}(/.*)?"), "graph"),
     (re.compile(r"/twilio/.*"), "twilio"),
     (re.compile(r"/(sms|phoneNumbers|availablePhoneNumbers)(/.*)?"), "azure"),
     (re.compile(STATUS), "status"),
@@ -84,6 +85,9 @@ def _words(group: Group, switch: Switch, status: int, text: str) -> dict[str, An
         return {"code": code, "message": text, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}
     if group == "azure":
         return {"error": {"code": {401: "Denied", 429: "TooManyRequests"}.get(status, "InternalServerError"), "message": text}}
+    if group == "graph":
+        codes = {401: "InvalidAuthenticationToken", 403: "Forbidden", 429: "TooManyRequests"}
+        return {"error": {"code": codes.get(status, "InternalServerError"), "message": text, "innerError": {}}}
     return {"error": switch.mode if switch.mode.startswith("invalid_") else "temporarily_unavailable", "Message": text}
 
 

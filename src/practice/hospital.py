@@ -15,6 +15,7 @@ from practice.carriers.mail.box import Mailbox
 from practice.interface.engine import Engine
 from practice.ledger import Ledger
 from practice.live import Live
+from practice.microsoft.graph.shelf import Shelf
 from practice.microsoft.state import SignIns
 from practice.model import Book, FhirVersion, Vendor
 from practice.oauth.clients import ClientKeys, Proof
@@ -29,6 +30,7 @@ BASES = {f"{FAMILY}/{version}": version for version in get_args(FhirVersion)}
 FHIR = f"{FAMILY}/R4"
 OAUTH = "/interconnect/oauth2"
 MICROSOFT = "/microsoft"
+GRAPH = "/graph"
 TENANT = "b7c1e6de-4b0a-4a5f-9d2e-3f6a8c4b1e77"
 ORACLE_FHIR = f"/r4/{TENANT}"
 ORACLE_OAUTH = f"/tenants/{TENANT}/protocols/oauth2/profiles/smart-v1"
@@ -81,6 +83,11 @@ class Addresses:
         return self.base + MICROSOFT
 
     @property
+    def graph(self) -> str:
+        """The Microsoft-Graph-like cloud; a version follows."""
+        return self.base + GRAPH
+
+    @property
     def status(self) -> str:
         """SetExternalConnectionStatus."""
         return self.base + STATUS
@@ -111,6 +118,7 @@ class Hospital:
         self.keys = SigningKeys()
         self.grants = Grants(now)
         self.sign_ins = SignIns(now)
+        self.graph = Shelf(folder, now, lambda: self.at.base)
         self.exchange = Exchange(folder, now, lambda: self.book)
         self.grid = Grid(self.exchange, lambda: self.at.base)
         self.mailbox = Mailbox(now, self.exchange.journal.tell)
@@ -129,6 +137,7 @@ class Hospital:
         await self.engine.close()
         await self.client_keys.close()
         await self.exchange.close()
+        self.graph.close()
         self.ledger.close()
 
 

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 from practice.carriers.model import AzureResource, MailServer, OwnedNumber, TwilioAccount
 from practice.interface.model import Interface
+from practice.microsoft.graph.model import AccessPolicy, CloudManners, Licence, Permission
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
 Short = Annotated[str, Meta(max_length=200)]
@@ -163,7 +164,9 @@ class Directory(Struct, kw_only=True):
 
 
 class Account(Struct, kw_only=True):
-    """Somebody who can sign in at the Microsoft-like sign-in; `tid` is their home, `guest_in` where else they were invited."""
+    """Somebody who can sign in at the Microsoft-like sign-in; `tid` is their home, `guest_in` where else they were invited, `licences` what
+    their organisation has assigned to them.
+    """
 
     oid: Id
     tid: Id
@@ -173,10 +176,16 @@ class Account(Struct, kw_only=True):
     job: Short = ""
     guest_in: list[Id] = field(default_factory=list)
     enabled: bool = True
+    licences: list[Licence] = field(default_factory=lambda: ["teams"])
 
 
 class SignInApp(Struct, kw_only=True):
-    """An app registered with the Microsoft-like sign-in. `tenants` are the directories that agreed to it; none means all did."""
+    """An app registered with the Microsoft-like sign-in. `tenants` are the directories that agreed to it; none means all did.
+
+    Attributes:
+        certificates: Base64 of the X.509 certificates whose keys may sign its assertions.
+        permissions: application permissions it asks for; they count in the directories whose administrator agreed, `consented`.
+    """
 
     client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._\-]{1,100}$")]
     name: Name = "Sign-in app"
@@ -188,6 +197,9 @@ class SignInApp(Struct, kw_only=True):
     home: Short = ""
     tenants: list[Id] = field(default_factory=list)
     pkce: bool = True
+    certificates: list[Annotated[str, Meta(max_length=10_000)]] = field(default_factory=list)
+    permissions: list[Permission] = field(default_factory=list)
+    consented: list[Id] = field(default_factory=list)
 
 
 class LaunchRecord(Struct, kw_only=True):
@@ -260,6 +272,8 @@ class Book(Struct, kw_only=True):
     directories: list[Directory] = field(default_factory=list)
     people_accounts: list[Account] = field(default_factory=list)
     sign_in_apps: list[SignInApp] = field(default_factory=list)
+    access_policies: list[AccessPolicy] = field(default_factory=list)
+    cloud: CloudManners = field(default_factory=CloudManners)
     twilio_accounts: list[TwilioAccount] = field(default_factory=list)
     azure_resources: list[AzureResource] = field(default_factory=list)
     numbers: list[OwnedNumber] = field(default_factory=list)

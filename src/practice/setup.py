@@ -14,6 +14,8 @@ from practice.carriers.model import AzureResource, MailServer, OwnedNumber, Twil
 from practice.carriers.phones import Phone
 from practice.hospital import Hospital
 from practice.interface.model import Interface
+from practice.microsoft.apps import read
+from practice.microsoft.graph.model import AccessPolicy, CloudManners
 from practice.model import (
     PERSONAL,
     Account,
@@ -44,12 +46,13 @@ _LISTS: dict[str, tuple[str, type[Struct]]] = {
     "directories": ("tid", Directory),
     "people_accounts": ("oid", Account),
     "sign_in_apps": ("client_id", SignInApp),
+    "access_policies": ("name", AccessPolicy),
     "twilio_accounts": ("sid", TwilioAccount),
     "azure_resources": ("name", AzureResource),
     "numbers": ("number", OwnedNumber),
 }
 _FRESH_IDS = {"directories", "people_accounts", "sign_in_apps"}
-WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "phones", "mail", "hostile", "remove"})
+WORDS = frozenset({*_LISTS, "settings", "interface", "trouble", "phones", "mail", "cloud", "hostile", "remove"})
 
 
 class BadSetup(ValueError):
@@ -68,6 +71,7 @@ def apply(house: Hospital, body: Any) -> dict[str, list[str]]:
         touched = {name: _upsert_all(book, name, body.get(name, []), house.now()) for name in _LISTS}
         book.settings = _merged(book.settings, body.get("settings", {}), Settings)
         book.interface = _merged(book.interface, body.get("interface", {}), Interface)
+        book.cloud = _merged(book.cloud, body.get("cloud", {}), CloudManners)
         book.mail = _merged(book.mail, body.get("mail", {}), MailServer)
         switches = _switches(body.get("trouble", {}))
         phones = msgspec.convert(body.get("phones", []), type=list[Phone])
@@ -197,6 +201,7 @@ def check(book: Book) -> None:
         unknown = [t for t in (account.tid, *account.guest_in) if t != PERSONAL and book.directory(t) is None]
         if unknown:
             raise BadSetup(f"account {account.user_name}: no directory {unknown[0]!r}")
+    _check_apps(book)
     owners = {*(a.sid for a in book.twilio_accounts), *(r.name for r in book.azure_resources)}
     for number in book.numbers:
         if number.owner not in owners:
@@ -205,6 +210,19 @@ def check(book: Book) -> None:
     _unique("CSN", [a.csn for a in book.appointments])
     _unique("patient number", [n for p in book.patients for n in (p.id, p.ept, f"portal {p.wpr}")])
     _unique("practitioner number", [n for p in book.practitioners for n in {p.id, p.emp, p.login}])
+
+
+def _check_apps(book: Book) -> None:
+    """Certificates of apps are certificates, and policies and agreements are of directories that are there."""
+    for app in book.sign_in_apps:
+        for text in app.certificates:
+            try:
+                read(text)
+            except ValueError as error:
+                raise BadSetup(f"app {app.client_id}: a certificate is not one in Base64") from error
+    for tid in (*(p.tid for p in book.access_policies if p.tid), *(tid for app in book.sign_in_apps for tid in app.consented)):
+        if book.directory(tid) is None:
+            raise BadSetup(f"no directory {tid!r}")
 
 
 def _practitioner(book: Book, visit: Appointment, key: str) -> str:
@@ -236,6 +254,20 @@ def view(house: Hospital) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(house.book)
     addresses = {
         name: getattr(house.at, name)
-        for name in ("base", "fhir", "issuer", "authorize", "token", "jwks", "status", "microsoft", "twilio", "azure", "smtp", "smtps")
+        for name in (
+            "base",
+            "fhir",
+            "issuer",
+            "authorize",
+            "token",
+            "jwks",
+            "status",
+            "microsoft",
+            "graph",
+            "twilio",
+            "azure",
+            "smtp",
+            "smtps",
+        )
     }
     return {**body, "addresses": addresses, "trouble": msgspec.to_builtins(house.trouble.switches)}

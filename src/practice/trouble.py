@@ -6,7 +6,9 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-Group = Literal["discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft", "twilio", "azure", "mail"]
+Group = Literal[
+    "discovery", "capability", "smart", "authorize", "token", "jwks", "fhir", "status", "microsoft", "graph", "twilio", "azure", "mail"
+]
 Mode = Literal[
     "off",
     "slow",

@@ -1,4 +1,4 @@
-"""The token endpoint: codes and refresh tokens for id_tokens, from apps that prove their secret."""
+"""The token endpoint: codes and refresh tokens for id_tokens, and tokens of their own for apps without a person."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from aiohttp import web
 
 from practice.calls import note
 from practice.hospital import Hospital, hospital
+from practice.microsoft.apps import own_token, proven
 from practice.microsoft.claims import id_token
 from practice.microsoft.discovery import refused
 from practice.microsoft.errors import Refusal, missing
-from practice.microsoft.places import Place, app_at, place
+from practice.microsoft.places import Place, place
 from practice.microsoft.state import Granted
 from practice.model import SignInApp
 from practice.oauth.errors import OAuthError
@@ -39,8 +40,10 @@ async def token(request: web.Request) -> web.StreamResponse:
         where = place(house.book, request.match_info["tenant"])
         params = await _read(request)
         note(request, grant=params.get("grant_type", "")[:40])
-        app = _proven(house, where, params)
+        app = proven(house, where, params)
         note(request, client=app.client_id)
+        if params["grant_type"] == "client_credentials":
+            return web.json_response(own_token(house, where, app, params), headers=_QUIET)
         granted = _redeemed(house, where, app, params)
         note(request, user=granted.oid, directory=granted.tid)
         return web.json_response(_answer(house, granted), headers=_QUIET)
@@ -65,36 +68,6 @@ def _basic(header: str) -> dict[str, str]:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Refusal(900144, "invalid_request", "The Authorization header is not properly formatted.") from error
     return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)}
-
-
-def _proven(house: Hospital, where: Place, params: Mapping[str, str]) -> SignInApp:
-    for name in ("client_id", "grant_type"):
-        if not params.get(name):
-            raise missing(name)
-    app = app_at(house.book, where, params["client_id"])
-    if not params.get("client_secret"):
-        raise Refusal(
-            7000218,
-            "invalid_client",
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-            status=401,
-        )
-    if not app.secret or not hmac.compare_digest(app.secret.encode(), params["client_secret"].encode()):
-        raise Refusal(
-            7000215,
-            "invalid_client",
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client "
-            f"secret ID, for a secret added to app '{app.client_id}'.",
-            status=401,
-        )
-    if app.secret_expired:
-        raise Refusal(
-            7000222,
-            "invalid_client",
-            f"The provided client secret keys for app '{app.client_id}' are expired. Create new keys for your app.",
-            status=401,
-        )
-    return app
 
 
 def _redeemed(house: Hospital, where: Place, app: SignInApp, params: Mapping[str, str]) -> Granted:

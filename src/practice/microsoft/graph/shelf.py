@@ -1,0 +1,165 @@
+"""What the cloud has made: meetings and subscriptions, in memory and in a file that survives a kill of this process."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+import msgspec
+
+from practice.carriers.journal import Limit
+from practice.microsoft.graph.model import Attendee, OnlineMeeting, Subscription
+from practice.times import instant
+
+JOIN = "/teams/meetup-join/"
+VISIT = "/teams/visit/route"
+_DIGITS = "0123456789"
+
+
+class Shelf:
+    """The meetings and subscriptions. Each change is a line of `graph.jsonl`, and the last line of an id counts."""
+
+    def __init__(self, folder: Path, now: Callable[[], float], here: Callable[[], str]) -> None:
+        self.now = now
+        self._here = here
+        self.a_second = Limit(1.0)
+        self.tokens_since = 0.0
+        self.meetings: dict[str, OnlineMeeting] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self._keyed: dict[tuple[str, str, str], str] = {}
+        self._path = folder / "graph.jsonl"
+        self._recover()
+        self._file = self._path.open("ab")
+
+    def _recover(self) -> None:
+        """Play the file again; a line torn by a kill is cut off."""
+        if not self._path.exists():
+            return
+        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
+        if torn:
+            os.truncate(self._path, len(whole) + 1 if whole else 0)
+        for line in whole.splitlines():
+            said = msgspec.json.decode(line)
+            if "meeting" in said:
+                self._hold(msgspec.convert(said["meeting"], type=OnlineMeeting))
+            elif "subscription" in said:
+                made = msgspec.convert(said["subscription"], type=Subscription)
+                self.subscriptions[made.id] = made
+            else:
+                self.subscriptions.pop(said["gone"], None)
+
+    def _write(self, **line: Any) -> None:
+        self._file.write(msgspec.json.encode(line) + b"\n")
+        self._file.flush()
+
+    def _hold(self, meeting: OnlineMeeting) -> None:
+        self.meetings[meeting.id] = meeting
+        key = (meeting.tid, meeting.organizer, meeting.external_id)
+        if meeting.external_id and not meeting.deleted:
+            self._keyed[key] = meeting.id
+        elif self._keyed.get(key) == meeting.id:
+            del self._keyed[key]
+
+    # ------------------------------------------------------------------ meetings
+
+    def make(self, tid: str, organizer: str, *, start: str, end: str, external_id: str = "", subject: str = "") -> OnlineMeeting:
+        """A meeting as it is right after it was made; keep it with `keep`."""
+        thread = f"19:meeting_{base64.b64encode(secrets.token_bytes(36)).decode().replace('/', '_').replace('+', '-')}@thread.v2"
+        context = quote(f'{{"Tid":"{tid}","Oid":"{organizer}"}}', safe="")
+        return OnlineMeeting(
+            id=base64.urlsafe_b64encode(f"1*{organizer}*0**{thread}".encode()).rstrip(b"=").decode(),
+            tid=tid,
+            organizer=organizer,
+            thread=thread,
+            join_url=f"{self._here()}{JOIN}{_lower(quote(thread, safe=''))}/0?context={_lower(context)}",
+            visitor_url=f"{self._here()}{VISIT}?tid={tid}&convId={quote(thread, safe='')}",
+            created=instant(self.now()),
+            start=start,
+            end=end,
+            external_id=external_id,
+            subject=subject,
+            join_id="".join(secrets.choice(_DIGITS) for _ in range(12)),
+            passcode=secrets.token_urlsafe(5)[:6],
+        )
+
+    def keep(self, meeting: OnlineMeeting) -> OnlineMeeting:
+        """Keep a meeting as it is now."""
+        self._hold(meeting)
+        self._write(meeting=meeting)
+        return meeting
+
+    def meeting(self, key: str) -> OnlineMeeting | None:
+        """By Graph's id; a deleted one is not there."""
+        found = self.meetings.get(key)
+        return found if found and not found.deleted else None
+
+    def external(self, tid: str, organizer: str, external_id: str) -> OnlineMeeting | None:
+        """By the id that the maker gave it."""
+        return self.meeting(self._keyed.get((tid, organizer, external_id), ""))
+
+    def thread(self, thread: str) -> OnlineMeeting | None:
+        """By the name of its chat, as it stands in its links once they are unescaped."""
+        return next((one for one in self.meetings.values() if one.thread == thread and not one.deleted), None)
+
+    def join(self, url: str) -> OnlineMeeting | None:
+        """By its join link, escaped however often."""
+        return next((one for one in self.meetings.values() if _plain(one.join_url) == _plain(url) and not one.deleted), None)
+
+    def made_in(self, tid: str, organizer: str, month: str) -> int:
+        """How many meetings an organizer had made in a month (`2026-11`)."""
+        return sum((one.tid, one.organizer) == (tid, organizer) and one.created.startswith(month) for one in self.meetings.values())
+
+    # ------------------------------------------------------------------ subscriptions
+
+    def subscribe(self, **facts: str) -> Subscription:
+        """A new subscription."""
+        made = Subscription(id=str(uuid4()), created=instant(self.now()), **facts)
+        return self.renew(made)
+
+    def renew(self, subscription: Subscription) -> Subscription:
+        """Keep a subscription as it is now."""
+        self.subscriptions[subscription.id] = subscription
+        self._write(subscription=subscription)
+        return subscription
+
+    def unsubscribe(self, key: str) -> None:
+        """Forget a subscription."""
+        if self.subscriptions.pop(key, None) is not None:
+            self._write(gone=key)
+
+    def subscribed(self, thread: str) -> list[Subscription]:
+        """Who wants to be told of a meeting at this moment."""
+        now = instant(self.now())
+        return [one for one in self.subscriptions.values() if one.thread == thread and one.expires > now]
+
+    def expire_tokens(self) -> None:
+        """No token that was given before now counts any more."""
+        self.tokens_since = self.now()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def invited(people: Iterable[Attendee]) -> list[Attendee]:
+    """Everybody once, as they stood last."""
+    return list({one.oid or one.upn.lower(): one for one in people}.values())
+
+
+def _lower(escaped: str) -> str:
+    """Join links have their escapes in small letters."""
+    parts = escaped.split("%")
+    return parts[0] + "".join(f"%{part[:2].lower()}{part[2:]}" for part in parts[1:])
+
+
+def _plain(url: str) -> str:
+    """A link without any escapes, to compare by."""
+    while (less := unquote(url)) != url:
+        url = less
+    return url
