@@ -51,7 +51,7 @@ create function whose_meeting_keys_ending(ending timestamptz, retired timestampt
         order by 1 limit most $$;
 
 -- Meetings of which more should have been heard: a way was given and nothing followed, or a number of the roster is missing.
-create function whose_meetings_silent(since timestamptz, given timestamptz, missing timestamptz, after uuid, most integer) returns setof uuid
+create function whose_meetings_silent(since timestamptz, given timestamptz, gap timestamptz, after uuid, most integer) returns setof uuid
   language sql stable security definer set search_path = pg_catalog, public
   as $$ select distinct tenant_id from (
           select w.tenant_id from meeting_ways w join meetings m using (tenant_id, visit_id)
@@ -59,7 +59,7 @@ create function whose_meetings_silent(since timestamptz, given timestamptz, miss
             and (m.heard_at is null or m.heard_at < w.given_at)
           union all
           select s.tenant_id from meeting_subscriptions s join meetings m using (tenant_id, visit_id)
-          where s.missing_since <= missing and m.state = 'made' and m.delayed_at is null
+          where s.missing_since <= gap and m.state = 'made' and m.delayed_at is null
         ) found where tenant_id > after order by 1 limit most $$;
 
 revoke all on function whose_meeting_subscriptions_due(timestamptz, uuid, integer), whose_meeting_keys_ending(timestamptz, timestamptz, uuid, integer),
