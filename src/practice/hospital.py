@@ -23,6 +23,8 @@ from practice.oauth.grants import Grants
 from practice.oauth.keys import SigningKeys
 from practice.store import Store
 from practice.teams.calls import Calls
+from practice.teams.rules import rules_of
+from practice.teams.seats import Seats
 from practice.trouble import Trouble
 
 FAMILY = "/interconnect/api/FHIR"
@@ -122,7 +124,9 @@ class Hospital:
         self.exchange = Exchange(folder, now, lambda: self.book)
         self.grid = Grid(self.exchange, lambda: self.at.base)
         self.mailbox = Mailbox(now, self.exchange.journal.tell)
-        self.calls = Calls(self.ledger, lambda _: None)
+        self.graph = Shelf(folder, now, lambda: self.at.base)
+        self.calls = Calls(self.ledger, lambda meeting: rules_of(self.graph.meeting(meeting)))
+        self.seats = Seats(self.calls)
         self.operations: dict[str, Any] = {}
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)
@@ -134,6 +138,7 @@ class Hospital:
 
     async def close(self) -> None:
         """Let go of files and connections."""
+        self.seats.close()
         await self.engine.close()
         await self.client_keys.close()
         await self.exchange.close()

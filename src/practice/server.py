@@ -169,6 +169,7 @@ async def start(
     for each in sockets:
         await web.SockSite(runner, each, ssl_context=tls).start()
     house.engine.start()
+    house.seats.start()
     mail = MailDoor(house.folder)
     await mail.open(house, smtp_port)
     house.at.smtp, house.at.smtps = f"localhost:{mail.port}", f"localhost:{mail.tls_port}"

@@ -215,7 +215,7 @@ def _granted(request: web.Request, asked: Asked, account: Account, tid: str) -> 
         key = secrets.token_urlsafe(24)
         house.sign_ins.sessions[key] = []
     house.sign_ins.sessions[key] = [*(oid for oid in house.sign_ins.sessions[key] if oid != account.oid), account.oid]
-    answer.set_cookie(COOKIE, key, path="/microsoft", httponly=True, samesite="Lax", secure=request.secure)
+    answer.set_cookie(COOKIE, key, path="/", httponly=True, samesite="Lax", secure=request.secure)
     return answer
 
 
@@ -244,5 +244,5 @@ async def logout(request: web.Request) -> web.StreamResponse:
         answer = _back(request, after, "query", {"state": state})
     else:
         answer = page(request, "microsoft_out.html")
-    answer.del_cookie(COOKIE, path="/microsoft")
+    answer.del_cookie(COOKIE, path="/")
     return answer
