@@ -124,7 +124,6 @@ class Hospital:
         self.exchange = Exchange(folder, now, lambda: self.book)
         self.grid = Grid(self.exchange, lambda: self.at.base)
         self.mailbox = Mailbox(now, self.exchange.journal.tell)
-        self.graph = Shelf(folder, now, lambda: self.at.base)
         self.calls = Calls(self.ledger, lambda meeting: rules_of(self.graph.meeting(meeting)))
         self.seats = Seats(self.calls)
         self.operations: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from practice.carriers.seed import LOCAL, TOLL_FREE
 from practice.live import PROVIDER
+from practice.microsoft.seed import ALDER
 from practice.server import Running, start
 from support.chromium import EXECUTABLE
 from support.practice_carriers import call, twilio
@@ -69,6 +70,15 @@ async def shown(page: Page) -> str:
     heading = page.frame_locator("#visit-frame").locator("h1")
     await heading.wait_for()
     return await heading.inner_text()
+
+
+async def shows(page: Page, address: str = "") -> list[str]:
+    """What is wrong with a page as it stands."""
+    if address:
+        await page.goto(address)
+    results = await Axe().run(page)
+    wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return [f"{page.url}: {v['id']}" for v in results.response["violations"]] + [f"{page.url}: wider than the window"] * wide
 
 
 async def test_a_second_patient_opens_in_the_same_frame_with_a_launch_of_their_own(hospital: Running, browser: Browser) -> None:
@@ -148,3 +158,27 @@ async def test_every_page_is_accessible_and_fits(hospital: Running, browser: Bro
         if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             problems.append(f"{path}: wider than the window")
     assert not problems, "\n".join(problems)
+
+
+async def test_a_meeting_is_held_between_two_windows(hospital: Running, browser: Browser) -> None:
+    graph, rosa = hospital.hospital.graph, "5f1c2a70-0003-4c1e-8a55-2d7b9e3f0a03"
+    made = graph.make(ALDER, rosa, start="2026-11-21T20:00:00Z", end="2026-11-21T21:00:00Z", subject="Video visit")
+    made.lobby, made.options = "organizer", {"allowedPresenters": "organizer"}
+    graph.keep(made)
+    clinician = await (await browser.new_context(viewport={"width": 1440, "height": 900})).new_page()
+    patient = await (await browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")).new_page()
+    seen = [await shows(patient, made.visitor_url)]
+    await patient.get_by_label("Your name").fill("Amy Shaw")
+    await patient.get_by_role("button", name="Join now").click()
+    await expect(patient.get_by_role("heading")).to_have_text("Someone will let you in when the meeting starts")
+    seen += [await shows(patient), await shows(clinician, made.join_url)]
+    await clinician.get_by_role("button", name="Rosa Okafor").click()
+    seen.append(await shows(clinician))
+    await clinician.get_by_role("button", name="Admit Amy Shaw").click()
+    await expect(patient.get_by_label("In the meeting")).to_contain_text("Rosa Okafor")
+    seen.append(await shows(patient))
+    await patient.get_by_role("button", name="Leave").click()
+    await expect(clinician.get_by_text("Nobody else is here yet.")).to_be_visible()
+    await clinician.get_by_role("button", name="End for everybody").click()
+    await expect(clinician.get_by_role("heading")).to_have_text("The meeting has ended")
+    assert [one for one in seen if one] == []
