@@ -16,6 +16,7 @@ from vestibule.platform.telemetry.logs import log
 from vestibule.portal.sweeping import EhrSignInSweep
 from vestibule.retention.service import Retention
 from vestibule.wiring.launching import make_launches
+from vestibule.wiring.meeting import make_ending
 from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
@@ -52,7 +53,7 @@ class Tidying:
         retention = Retention(visits=parts.visits, tenancy=parts.tenancy, clock=parts.clock)
         launches, ehr = launches or make_launches(parts), EhrSignInSweep(parts.clock)
         feed, contacts = FeedForgetting(parts.clock), parts.messages.forgetting
-        outcomes, receipts = make_outcomes(parts), make_receipts(parts, {})
+        outcomes, receipts, ending = make_outcomes(parts), make_receipts(parts, {}), make_ending(parts)
         self._db = parts.db
         self._portion = portion
         self._sign_ins = make_sign_ins(parts)
@@ -71,6 +72,7 @@ class Tidying:
         self.quick: Sequence[Chore] = (
             Chore("messages-planned-anew", parts.messages.due_to_replan, parts.messages.replan_due),
             Chore("messages-lost", outcomes.whose_lost, outcomes.find_lost),
+            Chore("visits-ended-elsewhere", ending.due, ending.do),
         )
 
     async def round(self) -> None:

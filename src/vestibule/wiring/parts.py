@@ -50,6 +50,7 @@ from vestibule.tenancy.organisations import Organisations
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.service import Visits
 from vestibule.wiring.carriers import carriers_on
+from vestibule.wiring.meeting_parts import MeetingParts, meeting_parts
 from vestibule.wiring.nearby import Nearby
 from vestibule.writeback.ports import Record
 from vestibule.writeback.service import WriteBack
@@ -92,6 +93,7 @@ class Parts:
     doctor: Doctor
     feed_settings: FeedSettingsService
     messages: Messages
+    meetings: MeetingParts
 
 
 def read_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -152,6 +154,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness, messages = Witness(db=db, audit=audit, clock=clock), _messages(visits, tenancy, effects, audit, box, clock)
         visits.subscribers.extend((writeback.on_event, witness.on_event, FeedForgetting(clock).on_event, messages.on_event))
+        meetings = meeting_parts(db=db, clock=clock, box=box, audit=audit, visits=visits, effects=effects, room=room)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -179,6 +182,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             doctor=_doctor(looking, nearby, tenancy, settings, clock),
             feed_settings=nearby.feed,
             messages=messages,
+            meetings=meetings,
         )
     finally:
         for close in (texts.close, looking.close, http.close, listener.stop, db.close):

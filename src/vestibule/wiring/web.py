@@ -45,6 +45,7 @@ from vestibule.wiring.cells import PLACES
 from vestibule.wiring.feeding import feed_services
 from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
+from vestibule.wiring.meeting import meeting_services
 from vestibule.wiring.message_desk import make_desk
 from vestibule.wiring.messaging import make_hooks
 from vestibule.wiring.parts import Parts, open_parts
@@ -153,13 +154,13 @@ def _services(parts: Parts) -> dict[str, object]:
         "effects": parts.effects,
         "writeback": parts.writeback,
         "room": parts.room,
-        "meetings": parts.room,
         "launches": launches,
         "composing": make_composing(parts),
         "joining": joining,
         **feed_services(parts),
         **handover_services(parts, launches),
         **portal_services(parts, launches),
+        **meeting_services(parts),
         "hooks": make_hooks(parts),
         "messages": parts.messages,
         "desk": make_desk(parts, parts.messages.replan),

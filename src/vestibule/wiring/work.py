@@ -12,6 +12,7 @@ from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.settings import Settings
 from vestibule.wiring.chores import Tidying, attempt
 from vestibule.wiring.feeding import make_processing
+from vestibule.wiring.meeting import meeting_worker
 from vestibule.wiring.message_desk import make_carrying, make_orders
 from vestibule.wiring.messaging import message_worker
 from vestibule.wiring.parts import Parts, open_parts
@@ -25,7 +26,7 @@ _CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soo
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Carry out effects, apply what came in, and keep house, until told to stop."""
     async with open_parts(settings, database_url) as parts:
-        workers, processing = (effect_worker(parts), message_worker(parts)), make_processing(parts)
+        workers, processing = (effect_worker(parts), message_worker(parts), meeting_worker(parts)), make_processing(parts)
         calm_the_collector()  # a pause of its making, and a hundred texts leave out of step
         running = asyncio.gather(*(worker.run() for worker in workers), processing.run())
         chores = asyncio.create_task(keep_house(parts))

@@ -1,0 +1,63 @@
+"""Meetings elsewhere in the processes: what the web's handlers ask for, and what the worker does."""
+
+from __future__ import annotations
+
+from vestibule.meetings.doing import Doing, Watch
+from vestibule.meetings.ending import Ending
+from vestibule.meetings.model import Account, Meeting
+from vestibule.platform.effects import Policy, Worker
+from vestibule.platform.telemetry.metrics import EFFECTS
+from vestibule.wiring.parts import Parts
+from vestibule.wiring.teams_cloud import make_cloud
+
+# Somebody waits for their meeting: what Microsoft could not do is tried again every half minute, for a day.
+_PATIENCE = Policy(tries=2_900, cap=30.0)
+
+
+def meeting_services(parts: Parts) -> dict[str, object]:
+    """What handlers may ask for by name."""
+    meetings = parts.meetings
+    return {"meetings": meetings.choice, "bindings": meetings.bindings}
+
+
+def make_doing(parts: Parts, *, watch: Watch | None = None) -> Doing:
+    """Makes, moves, shuts and deletes meetings."""
+    meetings = parts.meetings
+    return Doing(
+        db=parts.db,
+        clock=parts.clock,
+        visits=parts.visits,
+        kept=meetings.kept,
+        settings=meetings.settings,
+        organizers=meetings.organizers,
+        cloud=make_cloud(parts),
+        watch=watch or _watch(parts),
+    )
+
+
+def meeting_worker(parts: Parts) -> Worker:
+    """What carries out the promises about meetings. They have places of their own, so that a slow cloud keeps no record waiting."""
+    doing = make_doing(parts)
+    return Worker(
+        parts.db,
+        doing.handlers,
+        parts.clock,
+        mourners=doing.mourners,
+        listener=parts.listener,
+        concurrency=parts.settings.worker_concurrency,
+        per_destination=parts.settings.worker_concurrency,
+        policy=_PATIENCE,
+        meter=lambda event, kind, _: EFFECTS.labels(kind, event).inc(),
+    )
+
+
+def make_ending(parts: Parts) -> Ending:
+    """Ends visits whose call is over."""
+    return Ending(visits=parts.visits, kept=parts.meetings.kept)
+
+
+def _watch(parts: Parts) -> Watch:  # noqa: ARG001  until subscriptions are there
+    async def watch(account: Account, meeting: Meeting) -> None:  # noqa: ARG001
+        return None
+
+    return watch
