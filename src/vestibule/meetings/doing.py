@@ -14,6 +14,7 @@ from typing import Final
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import VisitId
+from vestibule.meetings.delays import REMOVED, Delays
 from vestibule.meetings.kept import MeetingsKept
 from vestibule.meetings.model import DELETE, MAKE, MOVE, SHUT, Account, Made, Meeting, MeetingState, Settings, Wish
 from vestibule.meetings.organizers import Organizers
@@ -63,6 +64,7 @@ class Doing:
         organizers: Organizers,
         cloud: Cloud,
         watch: Watch,
+        delays: Delays,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -72,6 +74,7 @@ class Doing:
         self._organizers = organizers
         self._cloud = cloud
         self._watch = watch
+        self._delays = delays
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -97,8 +100,8 @@ class Doing:
             made = await self._cloud.make(asked.account, asked.wish)
         except VestibuleError as error:
             return await self._not_made(effect, error)
-        deaf = await self._watched(asked, asked.wish, made)
-        return Done(lambda tx: self._made(tx, visit, asked.wish, made, deaf))
+        deaf = not await self._watched(asked, asked.wish, made)
+        return Done(lambda tx: self._made(tx, visit, asked.wish, made, deaf=deaf))
 
     async def _read(self, effect: Effect, *, wish: bool = False) -> Asked | None:
         """None where there is nothing to do any more."""
@@ -126,14 +129,14 @@ class Doing:
             presenters=presenters,
         )
 
-    async def _watched(self, asked: Asked, wish: Wish, made: Made) -> str:
-        """Why Microsoft does not tell us yet who is in it; empty when it does. A visit goes on without: only its live status waits."""
+    async def _watched(self, asked: Asked, wish: Wish, made: Made) -> bool:
+        """Whether Microsoft tells us who is in it. A visit goes on where it does not yet: only its live status waits."""
         try:
             await self._watch(asked.account, replace(asked.meeting, organizer=wish.organizer, meeting_id=made.id, join_url=made.join_url))
         except VestibuleError as error:
             log.warning("meeting-not-watched", visit=asked.visit.id, code=error.code)
-            return error.code
-        return ""
+            return False
+        return True
 
     async def _not_made(self, effect: Effect, error: VestibuleError) -> Outcome:
         """Refused for good: written down. Not now: said at once, and tried again."""
@@ -148,12 +151,11 @@ class Doing:
         """All tries are used up."""
         await self._failed(tx, _visit(effect), int(effect.payload["round"]), code)
 
-    async def _made(self, tx: Tx, visit: VisitId, wish: Wish | None, made: Made, deaf: str) -> None:
+    async def _made(self, tx: Tx, visit: VisitId, wish: Wish | None, made: Made, *, deaf: bool) -> None:
         """In one transaction: the meeting is kept, and the visit's list says that it is there."""
         found, meeting = await self._locked(tx, visit)
         if meeting is None or meeting.state in _DONE or wish is None:
             return
-        now = self._clock.now()
         await self._kept.change(
             tx,
             meeting.visit,
@@ -163,9 +165,7 @@ class Doing:
             meeting_id=made.id,
             join_url=made.join_url,
             visitor_url=made.visitor_url,
-            made_at=now,
-            delayed_at=now if deaf else None,
-            delay_code=deaf,
+            made_at=self._clock.now(),
         )
         if made.new:
             await self._organizers.count(tx, wish.organizer)
@@ -173,7 +173,7 @@ class Doing:
             return
         await self._visits.attending.note(tx, found.id, EventKind.MEETING_MADE, {"kind": "teams"})
         if deaf:
-            await self._visits.attending.note(tx, found.id, EventKind.LIVE_DELAYED, {"code": deaf})
+            await self._delays.say(tx, meeting.visit, REMOVED)
 
     async def _failed(self, tx: Tx, visit: VisitId, round_: int, code: str, *, state: MeetingState = MeetingState.FAILED) -> None:
         """It could not be made, or not yet; said once. Where a later round was asked for meanwhile, that one says how it went."""

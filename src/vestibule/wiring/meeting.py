@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vestibule.meetings.delays import Delays
 from vestibule.meetings.doing import Doing, Watch
 from vestibule.meetings.ending import Ending
-from vestibule.meetings.model import Account, Meeting
 from vestibule.platform.effects import Policy, Worker
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.teams_cloud import make_cloud
+from vestibule.wiring.teams_notices import make_subscriptions
 
 # Somebody waits for their meeting: what Microsoft could not do is tried again every half minute, for a day.
 _PATIENCE = Policy(tries=2_900, cap=30.0)
@@ -22,7 +23,7 @@ def meeting_services(parts: Parts) -> dict[str, object]:
 
 def make_doing(parts: Parts, *, watch: Watch | None = None) -> Doing:
     """Makes, moves, shuts and deletes meetings."""
-    meetings = parts.meetings
+    meetings, cloud = parts.meetings, make_cloud(parts)
     return Doing(
         db=parts.db,
         clock=parts.clock,
@@ -30,8 +31,9 @@ def make_doing(parts: Parts, *, watch: Watch | None = None) -> Doing:
         kept=meetings.kept,
         settings=meetings.settings,
         organizers=meetings.organizers,
-        cloud=make_cloud(parts),
-        watch=watch or _watch(parts),
+        cloud=cloud,
+        watch=watch or make_subscriptions(parts, cloud, meetings.settings).ensure,
+        delays=Delays(visits=parts.visits, clock=parts.clock),
     )
 
 
@@ -54,10 +56,3 @@ def meeting_worker(parts: Parts) -> Worker:
 def make_ending(parts: Parts) -> Ending:
     """Ends visits whose call is over."""
     return Ending(visits=parts.visits, kept=parts.meetings.kept)
-
-
-def _watch(parts: Parts) -> Watch:  # noqa: ARG001  until subscriptions are there
-    async def watch(account: Account, meeting: Meeting) -> None:  # noqa: ARG001
-        return None
-
-    return watch

@@ -154,7 +154,6 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness, messages = Witness(db=db, audit=audit, clock=clock), _messages(visits, tenancy, effects, audit, box, clock)
         visits.subscribers.extend((writeback.on_event, witness.on_event, FeedForgetting(clock).on_event, messages.on_event))
-        meetings = meeting_parts(db=db, clock=clock, box=box, audit=audit, visits=visits, effects=effects, room=room)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -182,7 +181,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
             doctor=_doctor(looking, nearby, tenancy, settings, clock),
             feed_settings=nearby.feed,
             messages=messages,
-            meetings=meetings,
+            meetings=meeting_parts(db=db, clock=clock, box=box, audit=audit, visits=visits, effects=effects, room=room),
         )
     finally:
         for close in (texts.close, looking.close, http.close, listener.stop, db.close):
