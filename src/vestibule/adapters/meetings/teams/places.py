@@ -52,5 +52,10 @@ class Places:
         """As `v1`, of what exists in the beta version only."""
         return self._below("beta", parts)
 
+    @staticmethod
+    def step(part: str) -> str:
+        """One step of a path."""
+        return quote(part, safe="")
+
     def _below(self, version: str, parts: tuple[str, ...]) -> str:
-        return "/".join((self.graph, version, *(quote(part, safe="") for part in parts)))
+        return "/".join((self.graph, version, *map(self.step, parts)))

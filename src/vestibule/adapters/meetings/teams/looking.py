@@ -1,0 +1,99 @@
+"""Whether meetings could be made: the token, what it allows, each organizer. Nothing is changed by asking.
+
+What a user's licences are, and whether they exist, is seen only where the application may read users (`User.Read.All`); without that the
+question is left open and no fault.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from vestibule.adapters.meetings.teams.asking import Graph, Question
+from vestibule.adapters.meetings.teams.pauses import Service
+from vestibule.adapters.meetings.teams.reading import each, member, text
+from vestibule.adapters.meetings.teams.refusals import NOT_FOUND
+from vestibule.errors import Gone, NotAllowed, VestibuleError
+from vestibule.kit.jsontext import JsonError, read_object
+from vestibule.meetings.model import Account, CloudSeen, OrganizerSeen, ProofKind
+
+_PHASE: Final = "teams.look"
+# A join link that no meeting has: asking for it needs the access policy like any other.
+_NOBODY: Final = "https://teams.microsoft.com/l/meetup-join/none"
+_ON: Final = frozenset({"success", "pendingprovisioning", "pendingactivation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Asks."""
+
+    graph: Graph
+
+    async def look(self, account: Account, organizers: Sequence[str]) -> CloudSeen:
+        """What asking showed."""
+        ends = account.key.not_after if account.key and account.proof is ProofKind.CERTIFICATE else None
+        try:
+            token = await self.graph.tokens.get(account)
+        except VestibuleError as error:
+            return CloudSeen(signed_in=False, code=error.code, what=error.sentence, proof_ends=ends)
+        found, premium = [], None
+        for one in organizers:
+            plans = await self._plans(account, one)
+            found.append(OrganizerSeen(one, plans if isinstance(plans, str) else await self._code(account, one, plans)))
+            if isinstance(plans, frozenset):
+                premium = bool(premium) or any("VIRTUAL_APPT" in plan for plan in plans)
+        return CloudSeen(
+            signed_in=True,
+            permissions=roles_of(token.value),
+            clock_skew=token.skew,
+            proof_ends=ends,
+            organizers=tuple(found),
+            premium=premium,
+        )
+
+    async def _plans(self, account: Account, organizer: str) -> frozenset[str] | str | None:
+        """The service plans that are on for somebody; a code where there is nobody; None where we may not know."""
+        url = self.graph.places.v1("users", organizer, "licenseDetails")
+        try:
+            told = await self.graph.ask(account, Question("GET", url, _PHASE, Service.PEOPLE, fine=(NOT_FOUND,)))
+        except VestibuleError:
+            return None
+        if told.status == NOT_FOUND:
+            return "teams-user-unknown"
+        return frozenset(_on(plan for licence in each(told.body, "value") for plan in each(licence, "servicePlans")))
+
+    async def _code(self, account: Account, organizer: str, plans: frozenset[str] | None) -> str:
+        """Why a meeting could not be made for them; empty when it could."""
+        if plans is not None and not any(plan.startswith("TEAMS") for plan in plans):
+            return "teams-licence-missing"
+        query = quote(f"JoinWebUrl eq '{_NOBODY}'", safe="")
+        url = f"{self.graph.places.v1('users', organizer, 'onlineMeetings')}?$filter={query}"
+        try:
+            await self.graph.ask(account, Question("GET", url, _PHASE, Service.MEETINGS))
+        except Gone:  # we may ask, and there is no such meeting
+            return ""
+        except NotAllowed as error:
+            return error.code
+        except VestibuleError as error:
+            return error.code if not error.permanent else ""
+        return ""
+
+
+def roles_of(token: str) -> frozenset[str]:
+    """The application permissions that a token for Graph carries. It is Graph's to judge; this only reads what stands in ours."""
+    parts = token.split(".")
+    try:
+        claims = read_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (IndexError, ValueError, JsonError):
+        return frozenset()
+    roles = member(claims, "roles")
+    return frozenset(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else frozenset()
+
+
+def _on(plans: Iterable[object]) -> Iterable[str]:
+    for plan in plans:
+        if text(plan, "provisioningStatus").casefold() in _ON:
+            yield text(plan, "servicePlanName").upper()
