@@ -7,7 +7,8 @@
  *
  * `element` carries data-meeting (the door: it leads on to the meeting whoever may go there, and nobody else), and in a frame
  * data-handoff: pages of Microsoft refuse frames, and a window opened from a frame has none of its cookies. What the page shows is
- * rendered by the server (templates/meetings). Buttons: data-open = window | app | here | microsoft, data-do = leave.
+ * rendered by the server (templates/meetings). Buttons: data-open = window | app | here | microsoft, data-do = leave; with data-again the
+ * way that was taken before is taken again, so that nobody is in the call twice.
  *
  * With data-visitor it is the stage of somebody who was let in: `live` says that it happened while they watched, and then they are taken
  * there as soon as there is a meeting. Who reloads or comes back finds a button instead, so that Back never throws them forth again.
@@ -59,9 +60,11 @@ class Stage {
   #press(event) {
     const button = event.target.closest("[data-open], [data-do]");
     if (!button || button.disabled) return;
-    if (button.dataset.do === "leave") this.options.onLeave();
-    else if (button.dataset.open === "here") this.#here();
-    else this.#beside(button.dataset.open);
+    if (button.dataset.do === "leave") { this.options.onLeave(); return; }
+    const how = ("again" in button.dataset && this.last) || button.dataset.open;
+    if (how !== "microsoft") this.last = how;
+    if (how === "here") this.#here();
+    else this.#beside(how);
   }
 
   #here() {
