@@ -23,6 +23,7 @@ from vestibule.kit.ids import SessionId
 from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
+from vestibule.meetings import routes as meeting_routes
 from vestibule.messages import desk as message_pages
 from vestibule.messages import direct as direct_texts
 from vestibule.messages import hooks as message_hooks
@@ -118,6 +119,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *visit_routes.ROUTES,
         *direct_texts.ROUTES,
         *room_routes.ROUTES,
+        *meeting_routes.ROUTES,
         *writeback_routes.ROUTES,
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,
