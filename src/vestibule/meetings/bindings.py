@@ -85,7 +85,7 @@ class Bindings:
         tenant, connection, now = bound(tx), visit.connection, self._clock.now()
         keys = [] if connection is None else self._keys(tenant, connection, person)
         if connection is None or not keys:
-            raise NotFound("binding-nobody", "The record did not say who you are. Please open the visit from there again.", phase=_PHASE)
+            raise nobody()
         await self._store.hold(tenant, tx, connection, keys[0])
         before = await self._store.drop_keys(tenant, tx, connection, keys)
         key = new_id()
@@ -140,6 +140,11 @@ class Bindings:
     def _keys(self, tenant: TenantId, connection: ConnectionId, person: Participant) -> list[bytes]:
         """The keyed hashes by which the row of a person is found, the current key's first; none for nobody of the record."""
         return self._box.keyed_hashes(f"meeting-binding|{tenant}|{connection}|{_name(person)}") if person.person else []
+
+
+def nobody() -> NotFound:
+    """There is nobody of the record to bind."""
+    return NotFound("binding-nobody", "The record did not say who you are. Please open the visit from there again.", phase=_PHASE)
 
 
 def _name(person: Participant) -> str:

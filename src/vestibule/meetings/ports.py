@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from vestibule.identity.ports import Asked
 from vestibule.kit.ids import TenantId
 from vestibule.meetings.model import Account, CallEvent, CallRecord, CloudSeen, Judged, KeyPair, Made, Report, Subscribed, Wish
+from vestibule.protocols.oauth2 import Returned
 
 
 class Cloud(Protocol):
@@ -114,7 +116,13 @@ class Notices(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who signed in at Microsoft: ids only."""
+    """Who signed in at Microsoft: ids only.
+
+    Attributes:
+        object_id: what the directory calls them.
+        directory: which one, as a GUID.
+        guest: the account is of another organisation, or a private one, and only invited into this directory.
+    """
 
     object_id: str
     directory: str
@@ -122,17 +130,21 @@ class SignedIn:
 
 
 class Directory(Protocol):
-    """The organisation's own sign-in at Microsoft, for clinicians who bind themselves."""
+    """The organisation's own sign-in at Microsoft, for clinicians who say once who they are there."""
 
-    async def depart(self, account: Account, asked: Any) -> tuple[str, str]:
-        """Where to send the browser, and what must be kept (sealed) until it comes back."""
+    async def depart(self, account: Account, asked: Asked) -> tuple[str, dict[str, Any]]:
+        """Where to send the browser, and what to remember until it is back.
+
+        Raises:
+            OutsideFailed: as for every sign-in: the directory does not answer, or there is none of this id.
+        """
         ...
 
-    async def arrive(self, account: Account, asked: Any, returned: Any, kept: str) -> SignedIn:
+    async def arrive(self, account: Account, asked: Asked, returned: Returned, kept: dict[str, Any]) -> SignedIn:
         """Trade the code, judge the id_token.
 
         Raises:
-            NotAllowed: `sign-in-declined`.
+            NotAllowed: `sign-in-declined`; `teams-wrong-directory`, the account is of another directory; `callback-issuer`.
             OutsideFailed: as for every sign-in.
         """
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from vestibule.adapters.sign_in.client import OpenIdClient
+from vestibule.adapters.sign_in.client import OpenIdClient, registered
 from vestibule.adapters.sign_in.entra import EntraSignIn
 from vestibule.adapters.sign_in.oidc import OidcSignIn
 from vestibule.identity.ports import SignInProvider
@@ -50,8 +50,7 @@ def _client(parts: Parts, authority: str, issuer: str, client_id: str, secret: s
         clock=parts.clock,
         authority=authority,
         issuer=issuer,
-        client_id=client_id,
-        client_secret=secret,
+        client=registered(client_id, secret),
         loopback_http=parts.settings.allow_loopback_http,
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.signing import OTHER_RSA, RSA, b64, jwk, token
 from support.provider import CLIENT, OID, SECRET, TID, Claims, Provider, provider
-from vestibule.adapters.sign_in.client import OpenIdClient
+from vestibule.adapters.sign_in.client import OpenIdClient, registered
 from vestibule.adapters.sign_in.entra import EntraSignIn
 from vestibule.adapters.sign_in.oidc import OidcSignIn
 from vestibule.errors import VestibuleError
@@ -55,8 +55,7 @@ def client(http: Http, authority: str, issuer: str, clock: Any = None) -> OpenId
         clock=clock or SystemClock(),
         authority=authority,
         issuer=issuer,
-        client_id=CLIENT,
-        client_secret=SECRET,
+        client=registered(CLIENT, SECRET),
         loopback_http=True,
     )
 

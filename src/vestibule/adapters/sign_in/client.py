@@ -11,8 +11,8 @@ from vestibule.identity.ports import Asked
 from vestibule.kit.clock import Clock
 from vestibule.platform.http import Http
 from vestibule.protocols.jose import Jwks
-from vestibule.protocols.oauth2 import ClientIdentity, Returned, TokenAnswer, challenge_of, check_issuer
-from vestibule.protocols.oidc import OpenIdServer, authorization_url, discover, exchange_code
+from vestibule.protocols.oauth2 import ClientIdentity, Prover, Returned, TokenAnswer, challenge_of, check_issuer
+from vestibule.protocols.oidc import SCOPE, OpenIdServer, authorization_url, discover, exchange_code
 from vestibule.protocols.smart import IdClaims, fetch_jwks, verify_id_token
 
 _KEEP_DISCOVERY: Final = 300.0  # seconds
@@ -25,13 +25,33 @@ class OpenIdClient:
     """Us, as registered with one provider."""
 
     def __init__(
-        self, *, http: Http, clock: Clock, authority: str, issuer: str, client_id: str, client_secret: str, loopback_http: bool = False
+        self,
+        *,
+        http: Http,
+        clock: Clock,
+        authority: str,
+        issuer: str,
+        client: Prover,
+        scope: str = SCOPE,
+        loopback_http: bool = False,
     ) -> None:
+        """Say which provider, and who we are there.
+
+        Args:
+            http: our way out.
+            clock: the time.
+            authority: below which it describes itself.
+            issuer: what it calls itself, or a template of that.
+            client: our registration, and its proof.
+            scope: what is asked to be told about people.
+            loopback_http: allow plain http on this machine.
+        """
         self._http = http
         self._clock = clock
         self._authority = authority
         self._issuer = issuer
-        self._client = ClientIdentity(client_id, "client_secret_basic" if client_secret else "none", secret=client_secret)
+        self._client = client
+        self._scope = scope
         self._loopback = loopback_http
         self._server: tuple[OpenIdServer, float] | None = None
         self._jwks: Jwks | None = None
@@ -49,6 +69,7 @@ class OpenIdClient:
             nonce=asked.nonce,
             challenge=challenge_of(asked.verifier),
             prompt=prompt,
+            scope=self._scope,
         )
         return url, server
 
@@ -119,6 +140,11 @@ class OpenIdClient:
             steps = fetch_jwks(url, now=self._clock.now(), loopback_http=self._loopback)
             self._jwks, self._jwks_url = await self._http.drive(steps, timeout=_TIMEOUT), url
             return self._jwks
+
+
+def registered(client_id: str, secret: str) -> ClientIdentity:
+    """Us with a secret, or with none where the provider gave us none."""
+    return ClientIdentity(client_id, "client_secret_basic" if secret else "none", secret=secret)
 
 
 def text(claims: IdClaims, name: str) -> str:

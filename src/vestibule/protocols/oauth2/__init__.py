@@ -2,7 +2,7 @@
 
 from vestibule.protocols.oauth2.answers import TokenAnswer, read_token_answer, retry_after
 from vestibule.protocols.oauth2.callback import Returned, check_issuer, read_callback
-from vestibule.protocols.oauth2.client import ASSERTION_TYPE, ClientIdentity
+from vestibule.protocols.oauth2.client import ASSERTION_TYPE, ClientIdentity, Prover
 from vestibule.protocols.oauth2.endpoints import acceptable
 from vestibule.protocols.oauth2.pkce import challenge_of, new_verifier
 from vestibule.protocols.oauth2.token import ask_token
@@ -10,6 +10,7 @@ from vestibule.protocols.oauth2.token import ask_token
 __all__ = [
     "ASSERTION_TYPE",
     "ClientIdentity",
+    "Prover",
     "Returned",
     "TokenAnswer",
     "acceptable",

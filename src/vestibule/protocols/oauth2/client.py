@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import quote_plus
 
 from vestibule.kit.ids import new_secret
@@ -16,6 +16,24 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LIFETIME: Final = 240  # seconds; SMART allows five minutes, and the other clock may run ahead of ours
 
 Auth = Literal["private_key_jwt", "client_secret_basic", "none"]
+
+
+class Prover(Protocol):
+    """Somebody who can authenticate at a token endpoint: a `ClientIdentity`, or what a server wants done in a way of its own."""
+
+    @property
+    def client_id(self) -> str:
+        """As registered there."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent with every request besides."""
+        ...
+
+    def prove(self, token_url: str, now: datetime) -> tuple[dict[str, str], dict[str, str]]:
+        """The form fields and the headers that authenticate a request to `token_url`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from vestibule.errors import OutsideFailed
 from vestibule.kit.exchange import Answer, Ask
 from vestibule.kit.origins import origin_of
 from vestibule.protocols.oauth2.answers import TokenAnswer, read_token_answer
-from vestibule.protocols.oauth2.client import ClientIdentity
+from vestibule.protocols.oauth2.client import Prover
 
 
 def ask_token(
-    token_url: str, grant: Mapping[str, str], *, client: ClientIdentity, now: datetime, phase: str, asked_scope: str = ""
+    token_url: str, grant: Mapping[str, str], *, client: Prover, now: datetime, phase: str, asked_scope: str = ""
 ) -> Generator[Ask, Answer, TokenAnswer]:
     """Trade a grant for tokens, proving who we are.
 

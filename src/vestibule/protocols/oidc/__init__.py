@@ -4,11 +4,12 @@ The code flow only (Core 3.1). Codes, tokens and signatures are those of `protoc
 """
 
 from vestibule.protocols.oidc.discovery import discover
-from vestibule.protocols.oidc.flow import authorization_url, exchange_code
+from vestibule.protocols.oidc.flow import SCOPE, authorization_url, exchange_code
 from vestibule.protocols.oidc.microsoft import TEMPLATE, directory_of, fits, is_guid, issuer_of_tenant, template_of, tenant_of
 from vestibule.protocols.oidc.server import OpenIdServer
 
 __all__ = [
+    "SCOPE",
     "TEMPLATE",
     "OpenIdServer",
     "authorization_url",

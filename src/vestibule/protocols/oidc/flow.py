@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from vestibule.kit.exchange import Answer, Ask
-from vestibule.protocols.oauth2 import ClientIdentity, TokenAnswer, ask_token
+from vestibule.protocols.oauth2 import Prover, TokenAnswer, ask_token
 from vestibule.protocols.oauth2.pkce import METHOD
 from vestibule.protocols.oidc.server import OpenIdServer
 
@@ -17,7 +17,15 @@ SCOPE: Final = "openid profile email"
 
 
 def authorization_url(
-    server: OpenIdServer, *, client_id: str, redirect_uri: str, state: str, nonce: str, challenge: str, prompt: str = ""
+    server: OpenIdServer,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    state: str,
+    nonce: str,
+    challenge: str,
+    prompt: str = "",
+    scope: str = SCOPE,
 ) -> str:
     """Where to send the browser (3.1.2.1). The endpoint's own query is kept (RFC 6749 3.1)."""
     fields = {
@@ -25,7 +33,7 @@ def authorization_url(
         "response_mode": "query",
         "client_id": client_id,
         "redirect_uri": redirect_uri,
-        "scope": SCOPE,
+        "scope": scope,
         "state": state,
         "nonce": nonce,
         "code_challenge": challenge,
@@ -37,7 +45,7 @@ def authorization_url(
 
 
 def exchange_code(
-    server: OpenIdServer, *, code: str, redirect_uri: str, verifier: str, client: ClientIdentity, now: datetime
+    server: OpenIdServer, *, code: str, redirect_uri: str, verifier: str, client: Prover, now: datetime
 ) -> Generator[Ask, Answer, TokenAnswer]:
     """Trade the code for an id_token (3.1.3.1, RFC 7636 4.5)."""
     grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
