@@ -23,6 +23,7 @@ def _coming_words() -> dict[str, str]:
         "link.used": _("Came in by a join link"),
         "meeting.person-bound": _("Signed in at Microsoft, once"),
         "meeting.person-unbound": _("Removed a clinician's Microsoft sign-in"),
+        "meeting.sign-in-refused": _("Was not let in at Microsoft"),
         "message-hook.refused": _("Turned away a request in a carrier's name"),
         "rehearsal.run": _("Ran a test visit"),
         "session.closed": _("Session ended"),

@@ -27,7 +27,9 @@ _MAX_FIELDS = 40
 
 
 @get("/s/{sid:uuid}/microsoft", access=_CLINICIAN)
-async def microsoft(request: Request[Any, Any, Any], principal: Principal, microsoft_sign_ins: MicrosoftSignIns, why: str = "") -> Response[Any]:
+async def microsoft(
+    request: Request[Any, Any, Any], principal: Principal, microsoft_sign_ins: MicrosoftSignIns, why: str = ""
+) -> Response[Any]:
     """Why to sign in, and afterwards whether all is well: whoever has signed in is told at once what else would stand in the way."""
     standing = await microsoft_sign_ins.look(principal)
     bound = bool(standing.connected and standing.object_id)

@@ -52,12 +52,11 @@ def in_calm_words(error: VestibuleError) -> VestibuleError:
 
 def problem(code: str) -> Problem | None:
     """What a code means for a clinician; None for nothing, and for a code that is none of these."""
-    return {**_at_the_sign_in(), **_at_the_account()}.get(code)
+    return {**_of_whoever_signed_in(), **_of_the_sign_in(), **_of_the_account()}.get(code)
 
 
-def _at_the_sign_in() -> Mapping[str, Problem]:
+def _of_whoever_signed_in() -> Mapping[str, Problem]:
     other = _("Press the button and choose “Use another account”. Take the work account that you have in this organisation.")
-    later = _("Sign in again in a moment. People in the waiting room stay there meanwhile.")
     return {
         "sign-in-declined": Problem(
             _("You are not signed in yet"),
@@ -79,6 +78,12 @@ def _at_the_sign_in() -> Mapping[str, Problem]:
             _("Somebody who has no other account here needs one of this directory: a member's, with a licence for Teams."),
             again=True,
         ),
+    }
+
+
+def _of_the_sign_in() -> Mapping[str, Problem]:
+    later = _("Sign in again in a moment. People in the waiting room stay there meanwhile.")
+    return {
         "sign-in-unavailable": Problem(_("Microsoft does not answer"), _("The sign-in could not be finished just now."), later, again=True),
         "sign-in-failed": Problem(_("The sign-in did not succeed"), _("Microsoft did not finish it."), later, again=True),
         "sign-in-not-trusted": Problem(
@@ -111,7 +116,7 @@ def _at_the_sign_in() -> Mapping[str, Problem]:
     }
 
 
-def _at_the_account() -> Mapping[str, Problem]:
+def _of_the_account() -> Mapping[str, Problem]:
     stay = _("Tell your administrator. You need not sign in again: it works as soon as they have done it.")
     return {
         "teams-licence-missing": Problem(

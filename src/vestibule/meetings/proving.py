@@ -1,4 +1,4 @@
-"""A clinician proves, once, who they are in their organisation's Microsoft directory: away to Microsoft, back, bound to who the record says.
+"""A clinician proves once who they are in the organisation's Microsoft directory: away to Microsoft, back, bound to who the record says.
 
 What must survive between the halves lies in `meeting_sign_ins`: single use, ten minutes, bound to the browser that left by a cookie and to
 the session by its sealed contents, so that nobody can be bound to somebody else's account by a link, nor bind somebody else to theirs.
