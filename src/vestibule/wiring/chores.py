@@ -20,6 +20,7 @@ from vestibule.wiring.meeting import make_ending
 from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
+from vestibule.wiring.teams_people import make_microsoft_sign_ins
 
 _FIRST: Final = TenantId(UUID(int=0))
 _PORTION: Final = 500  # organisations that are named at once
@@ -56,7 +57,7 @@ class Tidying:
         outcomes, receipts, ending = make_outcomes(parts), make_receipts(parts, {}), make_ending(parts)
         self._db = parts.db
         self._portion = portion
-        self._sign_ins = make_sign_ins(parts)
+        self._sign_ins, microsoft = make_sign_ins(parts), make_microsoft_sign_ins(parts)
         self.chores: Sequence[Chore] = (
             Chore("visits-over", retention.due_to_end, retention.end_overdue),
             Chore("people-forgotten", retention.due_to_forget, retention.forget),
@@ -64,6 +65,7 @@ class Tidying:
             Chore("tokens-swept", parts.tokens.due, _within(parts.tokens.sweep)),
             Chore("launches-forgotten", launches.due, _within(launches.forget)),
             Chore("ehr-sign-ins-swept", ehr.due, _within(ehr.sweep)),
+            Chore("microsoft-sign-ins-swept", microsoft.due, _within(microsoft.sweep)),
             Chore("feed-bodies-erased", feed.due_bodies, _within(feed.erase_bodies)),
             Chore("feed-forgotten", feed.due_rows, _within(feed.forget)),
             Chore("contacts-forgotten", contacts.due, contacts.forget),

@@ -23,6 +23,7 @@ from vestibule.kit.ids import SessionId
 from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
+from vestibule.meetings import binding_pages
 from vestibule.meetings import routes as meeting_routes
 from vestibule.messages import desk as message_pages
 from vestibule.messages import direct as direct_texts
@@ -52,6 +53,7 @@ from vestibule.wiring.messaging import make_hooks
 from vestibule.wiring.parts import Parts, open_parts
 from vestibule.wiring.portal import portal_services
 from vestibule.wiring.signing_in import make_sign_ins
+from vestibule.wiring.teams_people import make_microsoft_sign_ins
 from vestibule.wiring.texting import BESIDE, make_composing
 from vestibule.writeback import routes as writeback_routes
 
@@ -120,6 +122,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *direct_texts.ROUTES,
         *room_routes.ROUTES,
         *meeting_routes.ROUTES,
+        *binding_pages.ROUTES,
         *writeback_routes.ROUTES,
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,
@@ -156,6 +159,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "effects": parts.effects,
         "writeback": parts.writeback,
         "room": parts.room,
+        "microsoft_sign_ins": make_microsoft_sign_ins(parts),
         "launches": launches,
         "composing": make_composing(parts),
         "joining": joining,

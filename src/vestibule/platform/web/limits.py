@@ -34,6 +34,7 @@ RATES: Mapping[str, Rate] = {
     "/hooks/": Rate(500, 5000, penalty=5),
     "/s/": Rate(2000, 20000, penalty=5),
     "/sign-in": Rate(20, 400, penalty=10),
+    "/meetings/teams/callback": Rate(20, 400, penalty=10),
     "/invitation/": Rate(20, 400, penalty=20),
     "/api/": Rate(200, 2000, penalty=50),
     "/assets/": Rate(500, 10000),

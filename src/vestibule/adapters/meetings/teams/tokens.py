@@ -89,7 +89,7 @@ class Tokens:
     async def _fetch(self, account: Account, key: tuple[str, ...]) -> Token:
         url = self._places.token(account.directory)
         form = {"client_id": account.client_id, "scope": self._places.scope, "grant_type": "client_credentials"}
-        body = urlencode(form | _proof(account, url, self._clock.now())).encode()
+        body = urlencode(form | proof(account, url, self._clock.now())).encode()
         answer = await self._http.perform(Ask("POST", url, PHASE, _FORM, body), timeout=_TIMEOUT)
         if not answer.ok:
             raise sign_in_refusal(answer, PHASE, self._clock.now())
@@ -115,7 +115,7 @@ def _key(account: Account) -> tuple[str, ...]:
     return (str(account.tenant), account.directory, account.client_id, account.proof.value, proof)
 
 
-def _proof(account: Account, url: str, now: datetime) -> dict[str, str]:
+def proof(account: Account, url: str, now: datetime) -> dict[str, str]:
     """The form fields by which we prove ourselves."""
     if account.proof is ProofKind.SECRET:
         if not account.secret:
