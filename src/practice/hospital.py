@@ -15,6 +15,7 @@ from practice.carriers.mail.box import Mailbox
 from practice.interface.engine import Engine
 from practice.ledger import Ledger
 from practice.live import Live
+from practice.microsoft.graph.notifier import Notifier
 from practice.microsoft.graph.shelf import Shelf
 from practice.microsoft.state import SignIns
 from practice.model import Book, FhirVersion, Vendor
@@ -126,6 +127,8 @@ class Hospital:
         self.mailbox = Mailbox(now, self.exchange.journal.tell)
         self.calls = Calls(self.ledger, lambda meeting: rules_of(self.graph.meeting(meeting)))
         self.seats = Seats(self.calls)
+        self.notifier = Notifier(self.graph, self.ledger, self.sign_ins.keys, self.exchange.hooks, lambda: self.book)
+        self.calls.watch(self.notifier.happened)
         self.operations: dict[str, Any] = {}
         self.client_keys = ClientKeys()
         self.proof = Proof(grants=self.grants, keys=self.client_keys, token_url=lambda: self.at.token)
@@ -140,6 +143,7 @@ class Hospital:
         self.seats.close()
         await self.engine.close()
         await self.client_keys.close()
+        await self.notifier.close()
         await self.exchange.close()
         self.graph.close()
         self.ledger.close()

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from practice.calls import note
 from practice.hospital import GRAPH
-from practice.microsoft.graph import meetings, people
+from practice.microsoft.graph import desk, meetings, people, subscriptions
 from practice.microsoft.graph.answers import GraphError, caller_of, strict
 
 _ROOT = f"{GRAPH}/{{version:v1\\.0|beta}}"
 _USER = f"{_ROOT}/users/{{user}}"
 _MEETINGS = f"{_USER}/onlineMeetings"
+_SUBSCRIPTIONS = f"{_ROOT}/subscriptions"
+_SUBSCRIPTION = f"{_SUBSCRIPTIONS}/{{subscription}}"
 _MEETING = f"{_MEETINGS}/{{meeting}}"
 
 
@@ -31,7 +33,14 @@ ROUTES = [
     web.get(_MEETING, strict(meetings.get)),
     web.patch(_MEETING, strict(meetings.update)),
     web.delete(_MEETING, strict(meetings.delete)),
+    web.post(_SUBSCRIPTIONS, strict(subscriptions.create)),
+    web.get(_SUBSCRIPTIONS, strict(subscriptions.listed)),
+    web.post(f"{_SUBSCRIPTION}/reauthorize", strict(subscriptions.reauthorize)),
+    web.get(_SUBSCRIPTION, strict(subscriptions.get)),
+    web.patch(_SUBSCRIPTION, strict(subscriptions.update)),
+    web.delete(_SUBSCRIPTION, strict(subscriptions.delete)),
     web.get(f"{_USER}/licenseDetails", strict(people.licences)),
     web.get(_USER, strict(people.user)),
+    *desk.ROUTES,
     web.route("*", f"{GRAPH}{{rest:(/.*)?}}", strict(nowhere)),
 ]
