@@ -106,7 +106,7 @@ class MeetingsKept:
             await self._store.change(bound(tx), tx, visit, columns)
 
     async def rename(self, tx: Tx, visit: VisitId, into: VisitId) -> None:
-        """Two visits turned out to be one, and only this one has a meeting: it is the other's from now on."""
+        """Two visits turned out to be one, and only this one has a meeting that is made: it is the other's from now on."""
         meeting = await self.get(tx, visit, lock=True)
         if meeting is None:
             return

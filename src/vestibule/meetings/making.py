@@ -115,14 +115,14 @@ class Making:
             await self.put(tx, DELETE, visit.id, str(event.seq))
 
     async def _merged(self, tx: Tx, visit: Visit, event: VisitEvent) -> None:
-        """Two visits are one. It takes place where the older does; where only the younger has a meeting elsewhere, there."""
+        """Two visits are one. It takes place where the older does; where only the younger's meeting is made, there."""
         younger = VisitId(UUID(event.body["from"]))
-        if await self._kept.get(tx, younger, lock=True) is None:
+        theirs, ours = await self._kept.get(tx, younger, lock=True), await self._kept.get(tx, visit.id, lock=True)
+        if theirs is None:
             return
-        if await self._kept.get(tx, visit.id, lock=True) is not None:
+        in_room = ours is None and any(person.state is PersonState.CONNECTED for person in visit.people)
+        if in_room or (ours is not None and (ours.meeting_id or not theirs.meeting_id)):
             await self.put(tx, DELETE, younger, str(event.seq))
-        elif any(person.state is PersonState.CONNECTED for person in visit.people):
-            await self.put(tx, DELETE, younger, str(event.seq))  # they talk in the room
         else:
             await self._kept.rename(tx, younger, visit.id)
 

@@ -81,7 +81,7 @@ class BindingStore:
         """They went into a meeting by it; noted to the hour, for a page asks often."""
         await tx.execute(
             "update meeting_bindings set used_at = $3 where tenant_id = $1 and id = $2 "
-            "and (used_at is null or used_at < $3 - interval '1 hour')",
+            "and (used_at is null or used_at < $3::timestamptz - interval '1 hour')",
             tenant,
             binding,
             at,

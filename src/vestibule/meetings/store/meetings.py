@@ -50,7 +50,9 @@ class MeetingStore:
         await tx.execute(f"update meetings set {sets} where tenant_id = $1 and visit_id = $2", tenant, visit, *columns.values())
 
     async def rename(self, tenant: TenantId, tx: Tx, visit: VisitId, into: VisitId) -> None:
-        """Two visits are one: what is kept under the one's id is kept under the other's, which has no meeting of its own."""
+        """Two visits are one: what is kept under the one's id is kept under the other's, whose own meeting was never made."""
+        await tx.execute("delete from meetings where tenant_id = $1 and visit_id = $2", tenant, into)
+        await tx.execute("update meeting_subscriptions set state = 'over' where tenant_id = $1 and visit_id = $2", tenant, into)
         for table in ("meetings", "meeting_ways", "meeting_subscriptions", "meeting_roster", "meeting_reports", "meeting_quality"):
             await tx.execute(f"update {table} set visit_id = $3 where tenant_id = $1 and visit_id = $2", tenant, visit, into)
 

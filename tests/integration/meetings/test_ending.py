@@ -1,0 +1,90 @@
+"""A visit whose call in Teams is over ends by itself, once people have met and nobody comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.meeting_office import ROSA, MeetingOffice, meeting_office
+from vestibule.kit.ids import TenantId, VisitId
+from vestibule.platform.db import Database
+from vestibule.visits.model import EventKind, Participant, PersonRole
+
+
+@pytest.fixture
+async def office(db: Database, tenant: TenantId, db_url: str) -> AsyncIterator[MeetingOffice]:
+    async with meeting_office(db, tenant, db_url) as one:
+        yield one
+
+
+class Call:
+    """A visit in Teams whose clinician and patient have been let in."""
+
+    def __init__(self, office: MeetingOffice) -> None:
+        self.office = office
+        self.id: VisitId
+        self.doctor: Participant
+        self.patient: Participant
+
+    async def begin(self) -> Call:
+        visit, self.doctor = await self.office.come(PersonRole.PROVIDER, "Rosa")
+        _, self.patient = await self.office.come(PersonRole.PATIENT, "Amy")
+        await self.office.bind(visit.id, self.doctor, ROSA)
+        await self.office.arrive(visit.id, self.doctor, self.patient)
+        await self.office.step("admit", visit.id, self.patient.id)
+        self.id = visit.id
+        return self
+
+    async def came(self, who: Participant) -> None:
+        await self.office.step("came", self.id, who.id, self.office.clock.now())
+
+    async def over(self) -> None:
+        """Everybody has gone, and Microsoft says that the call is over."""
+        for who in (self.doctor, self.patient):
+            await self.office.step("went", self.id, who.id, self.office.clock.now())
+        await self.office.step("note", self.id, EventKind.CALL_ENDED, {})
+
+    async def later(self, seconds: float) -> list[str]:
+        """What the visit's list says of its end after some time."""
+        self.office.clock.advance(seconds)
+        for tenant in await self.office.ending.due(self.office.db, TenantId(type(self.id)(int=0)), 10):
+            await self.office.ending.do(self.office.db, tenant)
+        return [f"{e.kind.value}:{e.body.get('why')}" for e in await self.office.events(self.id) if e.kind is EventKind.ENDED]
+
+
+async def test_two_minutes_after_the_call_is_over_the_visit_is_too(office: MeetingOffice) -> None:
+    call = await Call(office).begin()
+    await call.came(call.doctor)
+    await call.came(call.patient)
+    await call.over()
+    assert await call.later(119) == []
+    assert await call.later(1) == ["ended:meeting"]
+    assert await call.later(600) == ["ended:meeting"]
+
+
+async def test_whoever_comes_back_in_time_keeps_it_open(office: MeetingOffice) -> None:
+    call = await Call(office).begin()
+    await call.came(call.doctor)
+    await call.came(call.patient)
+    await call.over()
+    await call.came(call.patient)
+    assert await call.later(600) == []
+    await call.over()
+    assert await call.later(120) == ["ended:meeting"]
+
+
+async def test_a_clinician_who_only_looked_in_ends_nothing(office: MeetingOffice) -> None:
+    call = await Call(office).begin()
+    await call.came(call.doctor)
+    await call.over()
+    assert await call.later(600) == []
+
+
+async def test_somebody_who_waits_is_not_sent_home(office: MeetingOffice) -> None:
+    call = await Call(office).begin()
+    await call.came(call.doctor)
+    await call.came(call.patient)
+    await call.over()
+    await office.step("put_back", call.id, call.patient.id)
+    assert await call.later(600) == []
