@@ -58,6 +58,24 @@ async def openid_configuration(request: web.Request) -> web.StreamResponse:
         return refused(house, request, refusal)
 
 
+async def first_configuration(request: web.Request) -> web.StreamResponse:
+    """The document of version 1, by which those tokens are judged that Microsoft's own services send: their issuer has its own name."""
+    house = hospital(request)
+    note(request, endpoint="discovery", tenant=request.match_info["tenant"][:80])
+    try:
+        where = _place(request)
+    except Refusal as refusal:
+        return refused(house, request, refusal)
+    base = f"{house.at.microsoft}/{where.word}"
+    first = {
+        "issuer": f"https://sts.windows.net/{where.tid or '{tenantid}'}/",
+        "jwks_uri": f"{base}/discovery/keys",
+        "token_endpoint": f"{base}/oauth2/token",
+        "authorization_endpoint": f"{base}/oauth2/authorize",
+    }
+    return web.json_response(_document(house, where) | first)
+
+
 async def keys(request: web.Request) -> web.StreamResponse:
     """The public signing keys."""
     house = hospital(request)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from practice.hospital import MICROSOFT
 from practice.microsoft.authorize import authorize, logout, pick
-from practice.microsoft.discovery import instance, keys, openid_configuration
+from practice.microsoft.discovery import first_configuration, instance, keys, openid_configuration
 from practice.microsoft.token import token
 
 _TENANT = f"{MICROSOFT}/{{tenant}}"
@@ -20,7 +20,9 @@ def open_to_all(path: str) -> bool:
 ROUTES = [
     web.get(f"{MICROSOFT}/common/discovery/instance", instance),
     web.get(f"{_TENANT}/v2.0/.well-known/openid-configuration", openid_configuration),
+    web.get(f"{_TENANT}/.well-known/openid-configuration", first_configuration),
     web.get(f"{_TENANT}/discovery/v2.0/keys", keys),
+    web.get(f"{_TENANT}/discovery/keys", keys),
     web.get(f"{_TENANT}/oauth2/v2.0/authorize", authorize),
     web.post(f"{_TENANT}/oauth2/v2.0/authorize", authorize),
     web.post(f"{_TENANT}/oauth2/v2.0/token", token),

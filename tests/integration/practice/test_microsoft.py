@@ -94,6 +94,15 @@ async def client(hospital: Running) -> AsyncIterator[Client]:
         yield Client(hospital, session)
 
 
+async def test_the_configuration_of_version_1_names_the_issuer_of_microsofts_own_tokens_and_the_same_keys(client: Client) -> None:
+    said = (await client.ask("GET", "/common/.well-known/openid-configuration")).json
+    assert said["issuer"] == "https://sts.windows.net/{tenantid}/"
+    assert said["jwks_uri"].endswith("/common/discovery/keys")
+    first, second = [(await client.ask("GET", path)).json for path in ("/common/discovery/keys", "/common/discovery/v2.0/keys")]
+    assert first == second
+    assert first["keys"]
+
+
 async def test_discovery_for_all_leaves_the_tenant_open_and_for_one_names_it(client: Client) -> None:
     base = f"{client.hospital.url}/microsoft"
     everybody = (await client.ask("GET", "/organizations/v2.0/.well-known/openid-configuration")).json

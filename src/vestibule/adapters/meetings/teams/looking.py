@@ -44,7 +44,7 @@ class Looking:
             plans = await self._plans(account, one)
             found.append(OrganizerSeen(one, plans if isinstance(plans, str) else await self._code(account, one, plans)))
             if isinstance(plans, frozenset):
-                premium = bool(premium) or any("VIRTUAL_APPT" in plan for plan in plans)
+                premium = bool(premium) or any("VIRTUALAPPT" in plan.replace("_", "") for plan in plans)
         return CloudSeen(
             signed_in=True,
             permissions=roles_of(token.value),
@@ -67,7 +67,7 @@ class Looking:
 
     async def _code(self, account: Account, organizer: str, plans: frozenset[str] | None) -> str:
         """Why a meeting could not be made for them; empty when it could."""
-        if plans is not None and not any(plan.startswith("TEAMS") for plan in plans):
+        if plans is not None and not any(plan.startswith("TEAMS") and not plan.startswith("TEAMSPRO") for plan in plans):
             return "teams-licence-missing"
         query = quote(f"JoinWebUrl eq '{_NOBODY}'", safe="")
         url = f"{self.graph.places.v1('users', organizer, 'onlineMeetings')}?$filter={query}"
