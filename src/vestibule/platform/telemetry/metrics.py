@@ -20,6 +20,14 @@ READY = Gauge("vestibule_ready", "1 when the last round trip through the databas
 EFFECTS = Counter("vestibule_effects_total", "Attempts of effects on the outside world by kind and outcome.", ["kind", "outcome"])
 OUTSIDE = Counter("vestibule_outside_requests_total", "Requests to other systems by phase and outcome.", ["phase", "outcome"])
 HOOKS = Counter("vestibule_message_hooks_total", "Requests of carriers and what became of them.", ["carrier", "outcome"])
+MEETING_NOTICES = Counter(
+    "vestibule_meeting_notices_total",
+    "What came for Microsoft's notifications, and what became of it.",
+    ["kind", "outcome"],
+)
+MEETING_NOTICE_SECONDS = Histogram(
+    "vestibule_meeting_notice_seconds", "Time from a notification's coming to its being in the visit.", buckets=SECONDS
+)
 FEED_MESSAGES = Counter("vestibule_feed_messages_total", "Messages of the appointments feed by what became of them.", ["state"])
 FEED_SECONDS = Histogram(
     "vestibule_feed_seconds", "Time from the receipt of a message of the appointments feed to its end.", buckets=(*SECONDS, 60, 600, 3600)

@@ -92,7 +92,8 @@ class WebConfig:
         cells_token: what the cells of other regions show; empty means there are none.
         around: put between the front and the routes: what a request for another region's cell meets.
         rates: token buckets by path prefix; empty switches them off (benchmarks).
-        max_body: bytes of a request body unless a route says `max_body=`.
+        max_body: bytes of a request body.
+        larger: the same for paths that begin so, where more may come: Microsoft sends many notifications at once.
         support_phone: shown on error pages when no tenant is known.
     """
 
@@ -112,6 +113,7 @@ class WebConfig:
     around: Callable[[Any], Any] | None = None
     rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
     max_body: int = 256_000
+    larger: Mapping[str, int] = field(default_factory=lambda: {"/meetings/teams/": 1_000_000})
     support_phone: str = ""
 
     @property

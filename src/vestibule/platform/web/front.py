@@ -23,7 +23,7 @@ from vestibule.platform.web.headers import Headers
 from vestibule.platform.web.limits import GUESSED, Limiter, Proxies, capped, check_length, client_prefix
 
 SERVICE_RESTART = 1012
-_FOR_PROGRAMS = ("/api/", "/hooks/")
+_FOR_PROGRAMS = ("/api/", "/hooks/", "/meetings/teams/notifications", "/meetings/teams/lifecycle")
 QUIET = ("/health/", "/metrics", "/assets/")  # too many and too dull for the log
 
 
@@ -92,13 +92,18 @@ class Front:
             self._limiter.take(client_prefix(scope["state"]["client"]), scope["path"])
             if not scope["path"].startswith(_FOR_PROGRAMS):  # there no cookie is believed: nobody can be tricked into sending one
                 csrf.check(scope["method"], seen, self._config.origin)
-            check_length(seen.get("content-length", ""), self._config.max_body)
-            await self._app(scope, capped(receive, self._config.max_body), answer)
+            most = self._most(scope["path"])
+            check_length(seen.get("content-length", ""), most)
+            await self._app(scope, capped(receive, most), answer)
         except Exception as error:
             if answer.status:
                 log.error("answer-broke-off", route=scope.get("path_template", ""), reference=scope["state"]["reference"], exc_info=error)
                 raise
             await problems.answer(scope, receive, answer, error)
+
+    def _most(self, path: str) -> int:
+        """How long a body may be."""
+        return next((most for begin, most in self._config.larger.items() if path.startswith(begin)), self._config.max_body)
 
     async def _websocket(self, scope: Any, receive: Any, send: Any, seen: dict[str, str]) -> None:
         try:

@@ -32,6 +32,8 @@ RATES: Mapping[str, Rate] = {
     "/connections/": Rate(20, 200),
     "/cells/": Rate(500, 5000, penalty=5),
     "/hooks/": Rate(500, 5000, penalty=5),
+    "/meetings/teams/notifications": Rate(500, 5000),
+    "/meetings/teams/lifecycle": Rate(500, 5000),
     "/s/": Rate(2000, 20000, penalty=5),
     "/sign-in": Rate(20, 400, penalty=10),
     "/meetings/teams/callback": Rate(20, 400, penalty=10),

@@ -1,0 +1,275 @@
+"""Works through what Microsoft sent: claims it, proves and opens it with no transaction open, then applies and finishes it in one.
+
+Any number of workers may share one database. What was claimed by one that died is claimed again when its lease is over; because a
+notification is finished in the transaction that changes the visit by it, it is applied once. What is forged or unreadable is finished too,
+with a code: it changes nothing, and holds up nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Final, Protocol
+
+from vestibule.errors import BadInput, NotAllowed, NotFound, Unavailable, VestibuleError
+from vestibule.kit.backoff import backoff
+from vestibule.kit.clock import Clock
+from vestibule.meetings.applying import Applying
+from vestibule.meetings.inbox import LIFECYCLE, LOOK, Inbox
+from vestibule.meetings.keys import MeetingKeys
+from vestibule.meetings.model import Account, CallEvent, KeyPair, Lifecycle
+from vestibule.meetings.ports import Notices
+from vestibule.meetings.store.inbox import CHANNEL, CLAIM, NEXT_DUE, Claimed, InboxStore, claimed
+from vestibule.meetings.store.subscriptions import SubscriptionRow, SubscriptionStore
+from vestibule.meetings.subscriptions import Accounts, Subscriptions
+from vestibule.platform.audit import SYSTEM, Audit, Outcome, Repeats
+from vestibule.platform.db import Database, Tx
+from vestibule.platform.telemetry.logs import log
+from vestibule.platform.telemetry.metrics import MEETING_NOTICE_SECONDS, MEETING_NOTICES
+
+_MOST_TRIES: Final = 10  # with the back-off below, the better part of an hour
+_OURS: Final = 3  # tries of what trips a mistake of ours
+_TOGETHER: Final = 50  # of one meeting in one transaction
+_MOST_NOTED: Final = 5  # refusals of one subscription noted in a minute
+_OVER: Final = "meeting-over"
+_UNKNOWN: Final = "lifecycle-unknown"
+
+
+class Wakes(Protocol):
+    """What we need of the listener to the database's notifications."""
+
+    def subscribe(self, channel: str, fn: Callable[[str], None], on_gap: Callable[[], None] | None = None) -> None:
+        """Call `fn` with the payload of each message, and `on_gap` when some may have been missed."""
+        ...
+
+
+class _Overtaken(Exception):
+    """Some of these were finished by somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is needed to open what came for one meeting; None where the meeting is over."""
+
+    subscription: SubscriptionRow
+    account: Account
+    keys: Mapping[str, KeyPair] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One of them, judged.
+
+    Attributes:
+        said: what it says; None for what is finished without a word, for `code`.
+    """
+
+    one: Claimed
+    said: CallEvent | Lifecycle | None = None
+    code: str = ""
+
+
+class NoticeWork:
+    """Works until told to stop."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        inbox: Inbox,
+        notices: Notices,
+        accounts: Accounts,
+        keys: MeetingKeys,
+        applying: Applying,
+        subscriptions: Subscriptions,
+        audit: Audit,
+        listener: Wakes | None = None,
+        concurrency: int = 4,
+        lease: float = 30.0,
+        poll: float = 5.0,
+    ) -> None:
+        """Prepare; nothing runs before `run`.
+
+        Args:
+            db: where the inbox is.
+            clock: for figures, and to judge proofs by.
+            inbox: opens what was sealed.
+            notices: proves and decrypts.
+            accounts: how organisations are connected.
+            keys: of ours, for which Microsoft encrypts.
+            applying: what a notification does.
+            subscriptions: hears what becomes of them.
+            audit: what was refused is noted there.
+            listener: tells when something came; without it only the slow poll looks.
+            concurrency: meetings at once.
+            lease: seconds after which what was claimed and not finished is claimed again.
+            poll: seconds between looks when nothing wakes us.
+        """
+        self._db, self._clock, self._inbox, self._notices, self._accounts, self._keys = db, clock, inbox, notices, accounts, keys
+        self._applying, self._subscriptions, self._audit = applying, subscriptions, audit
+        self._lease, self._poll = lease, poll
+        self._places = asyncio.Semaphore(concurrency)
+        self._many = 32 * concurrency
+        self._store, self._rows = InboxStore(), SubscriptionStore()
+        self._repeats = Repeats(clock, most=_MOST_NOTED)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        if listener is not None:
+            listener.subscribe(CHANNEL, lambda _: self._wake.set(), self._wake.set)
+
+    # ------------------------------------------------------------------ the loop
+
+    async def run(self) -> None:
+        """Work until `stop`; what is being applied is finished."""
+        failures = 0
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                if not await self.turn():
+                    await self._rest()
+                failures = 0
+            except Unavailable:
+                failures += 1
+                await self._sleep(backoff(failures, base=0.1, ceiling=5.0))
+
+    async def stop(self) -> None:
+        """Ask `run` to end. What was claimed and not begun is free again when its lease is over."""
+        self._stopping = True
+        self._wake.set()
+
+    async def turn(self) -> int:
+        """Claim what is due and work through it; how many it were."""
+        async with self._db.dispatcher() as tx:
+            found = claimed(await tx.fetch(CLAIM, self._many, self._lease))
+        ordered = sorted(found, key=lambda one: (one.tenant, one.subscription, one.id))
+        groups = [list(group) for _, group in groupby(ordered, key=lambda one: (one.tenant, one.subscription))]
+        await asyncio.gather(*(self._meeting(group) for group in groups))
+        return len(found)
+
+    async def _rest(self) -> None:
+        async with self._db.dispatcher() as tx:
+            due: float | None = await tx.fetchval(NEXT_DUE)
+        await self._sleep(self._poll if due is None else min(self._poll, max(due, 0.005)))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------------ one meeting
+
+    async def _meeting(self, group: Sequence[Claimed]) -> None:
+        """What came for one meeting, in the order in which it came."""
+        async with self._places:
+            for begin in range(0, len(group), _TOGETHER):
+                if self._stopping:
+                    return
+                await self._portion(group[begin : begin + _TOGETHER])
+
+    async def _portion(self, batch: Sequence[Claimed]) -> None:
+        """Some of one meeting, together. If that fails each goes alone, and what is wrong with one is no other's."""
+        try:
+            await self._together(batch)
+        except _Overtaken:
+            if len(batch) > 1:
+                await self._alone(batch)
+        except Exception as error:  # noqa: BLE001  which of them it was, and what is to be done, is found out one by one
+            if len(batch) > 1:
+                await self._alone(batch)
+            else:
+                await self._failed(batch[0], error)
+
+    async def _alone(self, batch: Sequence[Claimed]) -> None:
+        for one in batch:
+            await self._portion([one])
+
+    async def _together(self, batch: Sequence[Claimed]) -> None:
+        known = await self._known(batch[0])
+        read = [_Read(one, code=_OVER) for one in batch] if known is None else [await self._open(one, known) for one in batch]
+        async with self._db.tenant(batch[0].tenant) as tx:
+            rows = [(one.one, one.code) for one in read]
+            if await self._store.finish(batch[0].tenant, tx, rows, self._clock.now()) != len(batch):
+                raise _Overtaken
+            if known is not None:
+                await self._apply(tx, known, read)
+        self._told(read)
+
+    async def _known(self, one: Claimed) -> _Known | None:
+        async with self._db.tenant(one.tenant) as tx:
+            row = await self._rows.find(one.tenant, tx, one.subscription)
+            if row is None or row.state == "over":
+                return None
+            return _Known(row, await self._accounts.account(tx), await self._keys.openers(tx))
+
+    async def _open(self, one: Claimed, known: _Known) -> _Read:
+        """Prove and open one. What is not Microsoft's, or makes no sense, never will be or make any."""
+        if one.kind == LOOK:
+            return _Read(one)
+        item, tokens = self._inbox.opened(one)
+        if one.kind == LIFECYCLE:
+            event = _lifecycle(item.get("lifecycleEvent"))
+            return _Read(one, event, "" if event else _UNKNOWN)
+        try:
+            return _Read(one, await self._notices.open(known.account, item, tokens, known.keys, now=self._clock.now()))
+        except (NotAllowed, BadInput) as refusal:
+            return _Read(one, code=refusal.code)
+
+    async def _apply(self, tx: Tx, known: _Known, read: Sequence[_Read]) -> None:
+        calls = [(one.said, one.one.came_at) for one in read if isinstance(one.said, CallEvent)]
+        try:
+            if calls:
+                await self._applying.apply(tx, known.subscription.id, known.account.directory, calls)
+            if any(one.one.kind == LOOK for one in read):
+                await self._applying.look(tx, known.subscription.visit)
+            for event in dict.fromkeys(one.said for one in read if isinstance(one.said, Lifecycle)):
+                await self._subscriptions.told(tx, known.subscription, event)
+        except NotFound:  # the visit is not there any more
+            return
+        for one in read:
+            if one.code and one.code not in {_OVER, _UNKNOWN}:
+                self._refused(tx, known, one.code)
+
+    def _refused(self, tx: Tx, known: _Known, code: str) -> None:
+        """It came with our own secret and without Microsoft's proof: somebody should see that."""
+        more = self._repeats.detail(known.subscription.id)
+        if more is not None:
+            about = ("visit", known.subscription.visit)
+            self._audit.note(tx, "meeting-notice.refused", by=SYSTEM, about=about, outcome=Outcome.REFUSED, detail={"code": code, **more})
+
+    async def _failed(self, one: Claimed, error: Exception) -> None:
+        """Another turn later, or an end. A database that is away now finds it as it was, when its lease is over."""
+        known = isinstance(error, VestibuleError)
+        code = error.code if isinstance(error, VestibuleError) else "internal-error"
+        if not known:
+            log.error("meeting-notice-failed", inbox=str(one.id), code=code, exc_info=error)
+        over = one.tries >= (_MOST_TRIES if known else _OURS)
+        try:
+            async with self._db.tenant(one.tenant) as tx:
+                if over:
+                    await self._store.finish(one.tenant, tx, [(one, code)], self._clock.now())
+                else:
+                    await self._store.again(one.tenant, tx, one, seconds=backoff(one.tries, base=1.0, ceiling=300.0), code=code)
+        except VestibuleError:
+            return
+        if over:
+            MEETING_NOTICES.labels(one.kind, "failed").inc()
+            log.warning("meeting-notice-given-up", inbox=str(one.id), code=code)
+
+    def _told(self, read: Sequence[_Read]) -> None:
+        """They have an end, and that is committed."""
+        now: datetime = self._clock.now()
+        for one in read:
+            MEETING_NOTICES.labels(one.one.kind, "refused" if one.code else "applied").inc()
+            if not one.code:
+                MEETING_NOTICE_SECONDS.observe(max((now - one.one.came_at).total_seconds(), 0))
+
+
+def _lifecycle(said: object) -> Lifecycle | None:
+    """Unknown words are to be passed over (Graph, "lifecycle notifications")."""
+    return next((one for one in Lifecycle if one.value == said), None)
