@@ -24,6 +24,7 @@ def _coming_words() -> dict[str, str]:
         "meeting.person-bound": _("Signed in at Microsoft, once"),
         "meeting.person-unbound": _("Removed a clinician's Microsoft sign-in"),
         "meeting.sign-in-refused": _("Was not let in at Microsoft"),
+        "meeting-notice.refused": _("Turned away a notification in Microsoft's name"),
         "message-hook.refused": _("Turned away a request in a carrier's name"),
         "rehearsal.run": _("Ran a test visit"),
         "session.closed": _("Session ended"),

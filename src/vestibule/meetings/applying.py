@@ -62,9 +62,7 @@ class Applying:
         if call is None or subscription is None:
             return
         visit, late = await self._resumed(tx, visit, call), call.delayed_at is not None
-        roster = Roster(
-            {row.graph_id: row for row in await self._roster.of(bound(tx), tx, subscription.visit)}, replace(call, delayed_at=None)
-        )
+        roster = await self._known(tx, subscription.visit, replace(call, delayed_at=None))
         around = await self._around(tx, subscription.visit, visit, directory)
         for event, came_at in events:
             for step in roster.take(event, around, came_at):
@@ -77,8 +75,7 @@ class Applying:
     async def look(self, tx: Tx, meeting: VisitId) -> None:
         """Compare who is in the meeting with what the visit says of them, and tell it where it says otherwise."""
         visit = await self._visits.get(tx, meeting, lock=True)
-        rows = await self._roster.of(bound(tx), tx, subscription.visit)
-        roster = Roster({row.graph_id: row for row in rows}, replace(call, delayed_at=None))
+        roster = await self._known(tx, meeting, Call())
         for participant in {row.participant for row in roster.rows.values() if row.participant is not None}:
             who, since = visit.person(participant), roster.here(participant)
             if who is None:
@@ -87,6 +84,9 @@ class Applying:
                 visit = await self._tell(tx, visit, Step(StepKind.CAME, participant, max(since, who.since)))
             elif who.state is PersonState.CONNECTED:
                 visit = await self._tell(tx, visit, Step(StepKind.WENT, participant, self._clock.now()))
+
+    async def _known(self, tx: Tx, meeting: VisitId, call: Call) -> Roster:
+        return Roster({row.graph_id: row for row in await self._roster.of(bound(tx), tx, meeting)}, call)
 
     async def _around(self, tx: Tx, meeting: VisitId, visit: Visit, directory: str) -> Around:
         accounts = await self._people.of_people(tx, visit)

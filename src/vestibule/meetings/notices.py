@@ -216,7 +216,7 @@ class NoticeWork:
             event = _lifecycle(item.get("lifecycleEvent"))
             return _Read(one, event, "" if event else _UNKNOWN)
         try:
-            return _Read(one, await self._notices.open(known.account, item, tokens, known.keys, now=self._clock.now()))
+            return _Read(one, await self._notices.open(known.account, item, tokens, known.keys, now=one.came_at))
         except (NotAllowed, BadInput) as refusal:
             return _Read(one, code=refusal.code)
 

@@ -20,6 +20,7 @@ from vestibule.wiring.meeting import make_ending
 from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
+from vestibule.wiring.teams_notices import make_delays, make_subscriptions
 from vestibule.wiring.teams_people import make_microsoft_sign_ins
 
 _FIRST: Final = TenantId(UUID(int=0))
@@ -55,6 +56,7 @@ class Tidying:
         launches, ehr = launches or make_launches(parts), EhrSignInSweep(parts.clock)
         feed, contacts = FeedForgetting(parts.clock), parts.messages.forgetting
         outcomes, receipts, ending = make_outcomes(parts), make_receipts(parts, {}), make_ending(parts)
+        subscriptions, delays, inbox = make_subscriptions(parts), make_delays(parts), parts.meetings.inbox
         self._db = parts.db
         self._portion = portion
         self._sign_ins, microsoft = make_sign_ins(parts), make_microsoft_sign_ins(parts)
@@ -70,11 +72,15 @@ class Tidying:
             Chore("feed-forgotten", feed.due_rows, _within(feed.forget)),
             Chore("contacts-forgotten", contacts.due, contacts.forget),
             Chore("receipts-forgotten", receipts.due, _within(receipts.sweep)),
+            Chore("meeting-notices-forgotten", inbox.whose_old, _within(inbox.forget)),
+            Chore("meeting-keys-renewed", subscriptions.whose_keys_end, subscriptions.renew_keys),
         )
         self.quick: Sequence[Chore] = (
             Chore("messages-planned-anew", parts.messages.due_to_replan, parts.messages.replan_due),
             Chore("messages-lost", outcomes.whose_lost, outcomes.find_lost),
             Chore("visits-ended-elsewhere", ending.due, ending.do),
+            Chore("meeting-subscriptions", subscriptions.due, subscriptions.renew),
+            Chore("meeting-silence", delays.whose_silent, delays.find),
         )
 
     async def round(self) -> None:

@@ -9,7 +9,7 @@ from vestibule.platform.effects import Policy, Worker
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.teams_cloud import make_cloud
-from vestibule.wiring.teams_notices import make_subscriptions
+from vestibule.wiring.teams_notices import make_notice_hooks, make_subscriptions
 
 # Somebody waits for their meeting: what Microsoft could not do is tried again every half minute, for a day.
 _PATIENCE = Policy(tries=2_900, cap=30.0)
@@ -18,7 +18,7 @@ _PATIENCE = Policy(tries=2_900, cap=30.0)
 def meeting_services(parts: Parts) -> dict[str, object]:
     """What handlers may ask for by name."""
     meetings = parts.meetings
-    return {"meetings": meetings.choice, "bindings": meetings.bindings}
+    return {"meetings": meetings.choice, "bindings": meetings.bindings, "notice_hooks": make_notice_hooks(parts)}
 
 
 def make_doing(parts: Parts, *, watch: Watch | None = None) -> Doing:

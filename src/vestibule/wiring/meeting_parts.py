@@ -8,6 +8,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.secretbox import SecretBox
 from vestibule.meetings.bindings import Bindings
 from vestibule.meetings.choosing import MeetingChoice
+from vestibule.meetings.inbox import Inbox
 from vestibule.meetings.kept import MeetingsKept
 from vestibule.meetings.keys import MeetingKeys
 from vestibule.meetings.making import Making
@@ -32,6 +33,7 @@ class MeetingParts:
     settings: MeetingSettings
     bindings: Bindings
     kept: MeetingsKept
+    inbox: Inbox
     organizers: Organizers
     making: Making
     choice: MeetingChoice
@@ -45,13 +47,15 @@ def meeting_parts(
     settings = MeetingSettings(box=box, clock=clock, audit=audit, app_key=keys.app)
     bindings = Bindings(clock=clock, box=box, audit=audit)
     making = Making(clock=clock, visits=visits, effects=effects, kept=kept, settings=settings)
-    visits.subscribers.append(making.on_event)
+    inbox = Inbox(clock=clock, box=box)
+    visits.subscribers.extend((making.on_event, inbox.on_event))
     bindings.on_bound.append(making.bound)
     return MeetingParts(
         keys=keys,
         settings=settings,
         bindings=bindings,
         kept=kept,
+        inbox=inbox,
         organizers=Organizers(clock=clock, bindings=bindings),
         making=making,
         choice=MeetingChoice(db=db, room=room, kept=kept, settings=settings, bindings=bindings, making=making),

@@ -24,6 +24,7 @@ from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.meetings import binding_pages
+from vestibule.meetings import hooks as meeting_hooks
 from vestibule.meetings import routes as meeting_routes
 from vestibule.messages import desk as message_pages
 from vestibule.messages import direct as direct_texts
@@ -123,6 +124,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *room_routes.ROUTES,
         *meeting_routes.ROUTES,
         *binding_pages.ROUTES,
+        *meeting_hooks.ROUTES,
         *writeback_routes.ROUTES,
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,

@@ -16,6 +16,7 @@ from vestibule.wiring.meeting import meeting_worker
 from vestibule.wiring.message_desk import make_carrying, make_orders
 from vestibule.wiring.messaging import message_worker
 from vestibule.wiring.parts import Parts, open_parts
+from vestibule.wiring.teams_notices import make_notice_work
 from vestibule.writeback.jobs import Teller
 from vestibule.writeback.model import KIND as EHR_STATUS
 
@@ -26,14 +27,14 @@ _CHORES_EVERY = 2.0  # seconds: a killed node's people are disconnected that soo
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Carry out effects, apply what came in, and keep house, until told to stop."""
     async with open_parts(settings, database_url) as parts:
-        workers, processing = (effect_worker(parts), message_worker(parts), meeting_worker(parts)), make_processing(parts)
+        workers = (effect_worker(parts), message_worker(parts), meeting_worker(parts), make_processing(parts), make_notice_work(parts))
         calm_the_collector()  # a pause of its making, and a hundred texts leave out of step
-        running = asyncio.gather(*(worker.run() for worker in workers), processing.run())
+        running = asyncio.gather(*(worker.run() for worker in workers))
         chores = asyncio.create_task(keep_house(parts))
         log.info("working")
         await stop.wait()
         chores.cancel()
-        await asyncio.gather(*(worker.stop() for worker in workers), processing.stop())
+        await asyncio.gather(*(worker.stop() for worker in workers))
         await running
 
 
