@@ -142,8 +142,9 @@ class House:
         csn: str = "1853",
         starts_in: timedelta | None = timedelta(minutes=5),
         framed: bool = False,
+        person: str = "",
     ) -> Guest:
-        """Somebody launches or follows a link into a visit."""
+        """Somebody launches or follows a link into a visit; `person` is who they are to the record, where that matters."""
         starts_at = None if starts_in is None else datetime.now(UTC).replace(second=0, microsecond=0) + starts_in
         async with self.parts.db.tenant(self.tenant) as tx:
             visit, participant = await self.parts.visits.open_or_join(
@@ -151,7 +152,7 @@ class House:
                 connection=self.connection.id,
                 identifiers=[Identifier(self.connection.id, "csn", csn)],
                 role=role,
-                person=f"{role}-{name}-{csn}",
+                person=person or f"{role}-{name}-{csn}",
                 person_type="id",
                 name=name,
                 department=self.department.id,
