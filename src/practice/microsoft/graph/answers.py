@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import msgspec
@@ -18,6 +19,7 @@ from practice.microsoft.graph.model import Permission
 from practice.times import instant
 
 AUDIENCES = ("https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000")
+_PAGE = re.compile(r"odata\.maxpagesize=(\d{1,6})", re.IGNORECASE)
 _NEWER = re.compile(r"include-unknown-enum-members", re.IGNORECASE)
 
 
@@ -166,6 +168,23 @@ def moment(text: str, name: str) -> datetime:
 def newer(request: web.Request) -> bool:
     """Whether the reader knows that lists of values grow."""
     return any(_NEWER.search(value) for value in request.headers.getall("Prefer", []))
+
+
+def page_size(request: web.Request, most: int) -> int:
+    """How many entries a page has: `Prefer: odata.maxpagesize`, up to what the service gives."""
+    asked = next((found for value in request.headers.getall("Prefer", []) if (found := _PAGE.search(value))), None)
+    return min(int(asked[1]), most) if asked and int(asked[1]) else most
+
+
+def paged(request: web.Request, rows: Sequence[dict[str, Any]], most: int, *, at: str = "") -> tuple[list[dict[str, Any]], str]:
+    """A page of rows, and the link to the next one; `at` where that stands at another address than this page."""
+    size, skip = page_size(request, most), int(request.query.get("$skiptoken", "0") or 0)
+    rest = skip + size
+    if rest >= len(rows):
+        return list(rows[skip:rest]), ""
+    query = {name: value for name, value in request.query.items() if name != "$skiptoken"} if not at else {}
+    link = f"{at or hospital(request).at.base + request.path}?{urlencode({**query, '$skiptoken': rest}, safe='$')}"
+    return list(rows[skip:rest]), link
 
 
 def context(request: web.Request, what: str) -> str:

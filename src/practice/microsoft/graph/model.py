@@ -23,6 +23,7 @@ Permission = Literal[
 ]
 Licence = Literal["teams", "teams_premium"]
 Generation = Literal["event", "roster", "delta"]
+GuestIds = Literal["same", "other", "none"]
 Trick = Literal["", "duplicate", "reorder", "drop"]
 NoticeFault = Literal[
     "none", "client-state", "audience", "issuer", "appid", "expired", "unsigned", "signature", "no-token", "data", "data-signature", "key"
@@ -65,6 +66,8 @@ class CloudManners(Struct, kw_only=True):
         report_seconds: after the end of a call until its attendance report is there.
         record_seconds: the same for its call record.
         days: for how long call records are kept.
+        guest_ids: by what reports and records call somebody without an account: as notifications did (`same`), otherwise (`other`), or
+            not at all (`none`): nothing says which it is.
     """
 
     keeps: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +81,7 @@ class CloudManners(Struct, kw_only=True):
     report_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 2
     record_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 4
     days: Annotated[int, Meta(ge=1, le=365)] = 30
+    guest_ids: GuestIds = "other"
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@ from aiohttp import web
 
 from practice.calls import note
 from practice.hospital import GRAPH
-from practice.microsoft.graph import desk, meetings, people, subscriptions
+from practice.microsoft.graph import attendance, desk, meetings, people, records, subscriptions
 from practice.microsoft.graph.answers import GraphError, caller_of, strict
 
 _ROOT = f"{GRAPH}/{{version:v1\\.0|beta}}"
 _USER = f"{_ROOT}/users/{{user}}"
 _MEETINGS = f"{_USER}/onlineMeetings"
+_RECORDS = f"{_ROOT}/communications/callRecords"
 _SUBSCRIPTIONS = f"{_ROOT}/subscriptions"
 _SUBSCRIPTION = f"{_SUBSCRIPTIONS}/{{subscription}}"
 _MEETING = f"{_MEETINGS}/{{meeting}}"
+_REPORTS = f"{_MEETING}/attendanceReports"
 
 
 async def nowhere(request: web.Request) -> web.Response:
@@ -33,6 +35,12 @@ ROUTES = [
     web.get(_MEETING, strict(meetings.get)),
     web.patch(_MEETING, strict(meetings.update)),
     web.delete(_MEETING, strict(meetings.delete)),
+    web.get(_REPORTS, strict(attendance.listed)),
+    web.get(f"{_REPORTS}/{{report}}", strict(attendance.get)),
+    web.get(f"{_REPORTS}/{{report}}/attendanceRecords", strict(attendance.records)),
+    web.get(_RECORDS, strict(records.listed)),
+    web.get(f"{_RECORDS}/{{record}}", strict(records.get)),
+    web.get(f"{_RECORDS}/{{record}}/sessions", strict(records.sessions)),
     web.post(_SUBSCRIPTIONS, strict(subscriptions.create)),
     web.get(_SUBSCRIPTIONS, strict(subscriptions.listed)),
     web.post(f"{_SUBSCRIPTION}/reauthorize", strict(subscriptions.reauthorize)),

@@ -28,7 +28,7 @@ class Shelf:
     def __init__(self, folder: Path, now: Callable[[], float], here: Callable[[], str]) -> None:
         self.now = now
         self._here = here
-        self.a_second = Limit(1.0)
+        self.a_second, self.a_while = Limit(1.0), Limit(20.0)
         self.tokens_since = 0.0
         self.meetings: dict[str, OnlineMeeting] = {}
         self.subscriptions: dict[str, Subscription] = {}
