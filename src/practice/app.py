@@ -22,6 +22,7 @@ from practice.oauth.token import token
 from practice.screens import api, booking, desk, ehr, engine, forms, handset, mailbox, portal, records
 from practice.screens.pages import ASSETS, POLICY
 from practice.status import set_status
+from practice.teams import cloud
 from practice.teams import pages as teams
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -109,6 +110,7 @@ def build(house: Hospital) -> web.Application:
             *mailbox.ROUTES,
             *records.ROUTES,
             *teams.ROUTES,
+            *cloud.ROUTES,
             web.static("/assets", ASSETS),
         ]
     )

@@ -71,6 +71,8 @@ async def test_the_demo_answers_steps_over_a_busy_port_keeps_its_data_and_leaves
         demo.send_signal(signal.SIGINT)
         await asyncio.wait_for(demo.communicate(), 40)
     assert "patient" in page.lower()
+    assert [(one["tid"], one["everyone"]) for one in book["access_policies"]] == [(book["directories"][0]["tid"], True)]
+    assert [len(one["certificates"]) for one in book["sign_in_apps"]] == [0, 1]
     assert str(port + 1) not in [one["url"] for one in book["launches"] if f":{port}/" in one["url"]]
     assert processes_naming(data) == []
 

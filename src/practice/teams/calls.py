@@ -150,7 +150,7 @@ class Calls:
         """Into the ledger first, then into memory, then to whoever watches."""
         running = self.running(meeting)
         said = {"call": running.id if running else "", "roster": self._rosters.get(meeting, 0) + 1, **facts}
-        entry = self._ledger.append({"kind": KIND, "event": event, "meeting": meeting, **said}, safe=False)
+        entry = self._ledger.append({"kind": KIND, "outcome": "ok", "event": event, "meeting": meeting, **said}, safe=False)
         happening = self._play(entry)
         self._news.set()
         self._news = asyncio.Event()

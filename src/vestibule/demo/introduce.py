@@ -31,12 +31,13 @@ ROLES = {
 
 
 def with_sign_in(settings: Settings, practice: str) -> Settings:
-    """Staff sign in at the practice hospital's Microsoft-like sign-in."""
+    """Staff sign in at the practice hospital's Microsoft-like cloud, and meetings are made there."""
     return replace(
         settings,
         entra_client_id=_SIGN_IN,
         entra_client_secret=_SIGN_IN_SECRET,
         entra_authority=f"{practice}/microsoft/organizations/v2.0",
+        graph_url=f"{practice}/graph",
     )
 
 

@@ -21,6 +21,7 @@ from vestibule.demo.certificate import certificate_in
 from vestibule.demo.doors import doors
 from vestibule.demo.introduce import hand_over, introduce, tell_practice, with_sign_in
 from vestibule.demo.reaching import hear_carriers, let_appointments_in, let_texts_out, send_appointments
+from vestibule.demo.teams import connect_teams, register_with_microsoft
 from vestibule.errors import Conflict, Unavailable, VestibuleError
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.exchange import Ask
@@ -152,6 +153,7 @@ async def running(
             await hand_over(parts, practice, f"{door}/operator")
             await send_appointments(parts, practice)
             await hear_carriers(parts, practice)
+            await register_with_microsoft(parts, practice)
         yield Demo(
             start=f"{practice}/",
             origin=settings.origin,
@@ -170,6 +172,7 @@ async def _set_up(parts: Parts, practice: str) -> None:
     await introduce(parts, practice)
     await let_appointments_in(parts, free_port(parts.settings.port + 6))
     await let_texts_out(parts, practice)
+    await connect_teams(parts, practice)
 
 
 def demo_settings(data: Path, port: int, database_url: str) -> Settings:

@@ -27,7 +27,7 @@ SIGN_IN = "client_id=web&redirect_uri=http://127.0.0.1:9/back&response_type=code
 PAGES = ["/", "/ehr/19", "/ehr/19/visit/{csn}", "/portal", "/portal/{patient}", "/desk", "/desk/trouble", "/desk/setup", "/desk/people"]
 PAGES += ["/desk/edit/appointments/new", "/desk/edit/settings/all", "/nothing-of-the-kind/../portal/nobody"]
 PAGES += ["/desk/edit/manners/all", "/desk/edit/sign_in_apps/new", "/records", "/records/provider", "/records/app/new", "/records/nothing"]
-PAGES += ["/interface", "/desk/edit/interface/all"]
+PAGES += ["/interface", "/teams", "/teams/in/nobody", "/desk/edit/interface/all"]
 PAGES += ["/handset", "/handset/16085550142", "/handset/12065550199", "/mailbox", "/mailbox/1", "/desk/edit/azure_resources/eastmere-texts"]
 PAGES += ["/microsoft/organizations/oauth2/v2.0/authorize?" + SIGN_IN, "/microsoft/nowhere/oauth2/v2.0/authorize?" + SIGN_IN]
 

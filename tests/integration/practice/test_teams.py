@@ -183,3 +183,15 @@ async def test_whoever_looks_is_told_of_what_happens(meeting: Meeting) -> None:
                 pass
     assert line.startswith(b"data: ")
     assert line != first
+
+
+async def test_the_clouds_own_page_says_who_was_there_and_why_they_went(meeting: Meeting) -> None:
+    rosa, amy = await meeting.come(account=ROSA), await meeting.come(name="Amy Shaw")
+    await meeting.press(rosa, "admit", amy)
+    await meeting.press(rosa, "remove", amy)
+    _, text = await meeting.look(f"{meeting.hospital.url}/teams")
+    assert "1 there now" in text
+    assert "UTC: was removed" in text
+    assert "the organizer alone" in text
+    _, text = await meeting.look(f"{meeting.hospital.url}/desk?kind=teams")
+    assert "Amy Shaw: in the lobby" in text
