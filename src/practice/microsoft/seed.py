@@ -31,7 +31,7 @@ def directories() -> list[Directory]:
 
 
 def accounts() -> list[Account]:
-    """An administrator, an EHR analyst, clinicians and an auditor; one whom nobody gave a licence for Teams; a guest; a personal account."""
+    """An administrator, an EHR analyst, clinicians and an auditor; one without a licence for Teams; a guest; a personal account."""
     staff = [Account(oid=oid, tid=tid, name=name, user_name=user, email=user, job=job) for oid, tid, name, user, job in _PEOPLE]
     next(one for one in staff if one.name == "Daniel Ferreira").licences = []
     guest = Account(
