@@ -126,6 +126,8 @@ def _feed_words() -> dict[str, str]:
 
 def _meeting_words() -> dict[str, str]:
     return {
+        "meeting-key.made": _("Made a certificate for Microsoft Teams"),
+        "meeting-key.used": _("Took a certificate for Microsoft Teams into use"),
         "meeting-settings.changed": _("Changed where visits take place"),
         "meeting-settings.tested": _("Tested the connection to Microsoft Teams"),
     }
@@ -153,6 +155,7 @@ def kind_words() -> dict[str, str]:
         "organisation": _("Organisation"),
         "member": _("Member"),
         "effect": _("Message to the record"),
+        "meeting-key": _("Certificate for Microsoft Teams"),
         "message-account": _("Account at a carrier"),
         "number-order": _("Order of a number"),
         "sender": _("Sender of messages"),

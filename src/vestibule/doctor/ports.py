@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from vestibule.kit.exchange import Answer, Ask
+from vestibule.kit.ids import TenantId
 from vestibule.platform.http import Handshake
 from vestibule.tenancy.model import Connection
 from vestibule.tenancy.service import ConnectionKey
@@ -104,22 +105,80 @@ class FeedSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamsAnswer:
+    """What Microsoft said when it was asked.
+
+    Attributes:
+        code: why our application was not let in; empty when it was.
+        refused: it said no, and saying it again cannot help; False where it could not be asked.
+        what: its reason in our words.
+        permissions: application permissions that an administrator there has consented to.
+        skew: seconds by which Microsoft's clock is ahead of ours; None where it did not tell its time.
+        organizers: of each who organises meetings: object id, what is in the way (a code, or nothing), meetings made this month.
+        premium: whether Teams Premium is there; None where that cannot be seen.
+    """
+
+    code: str = ""
+    refused: bool = True
+    what: str = ""
+    permissions: frozenset[str] = frozenset()
+    skew: float | None = None
+    organizers: tuple[tuple[str, str, int], ...] = ()
+    premium: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamsSeen:
+    """How an organisation is connected to Microsoft Teams.
+
+    Attributes:
+        chosen: visits take place there.
+        near: Microsoft is played on this machine.
+        needed: names of permissions of which one is needed, and what for.
+        hook: the path at which notifications come in.
+        limit: meetings that an organizer may have made in a month.
+        proof_ends: when the certificate ends by which we prove ourselves; None where a client secret does that, whose end we cannot know.
+        notify_ends: when the certificate ends for which Microsoft encrypts notifications; None before the first.
+        heard: when the last notification came; None for never.
+        delayed: visits of the last day whose live status was late.
+        ask: asks Microsoft, raises nothing; None where too little is entered.
+    """
+
+    chosen: bool
+    near: bool
+    needed: tuple[tuple[frozenset[str], str], ...]
+    hook: str
+    limit: int
+    proof_ends: datetime | None = None
+    notify_ends: datetime | None = None
+    heard: datetime | None = None
+    delayed: int = 0
+    ask: Callable[[], Awaitable[TeamsAnswer]] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Around:
-    """What stands around a connection: who carries its messages, and how its appointments come.
+    """What stands around a connection: who carries its messages, how its appointments come, and where its visits take place.
 
     Attributes:
         sends: messages are to be sent.
         feed: None where none is switched on.
+        teams: None where visits take place in the built-in room.
     """
 
     sends: bool = False
     carriers: tuple[CarrierSeen, ...] = ()
     feed: FeedSeen | None = None
+    teams: TeamsSeen | None = None
 
 
 class Surroundings(Protocol):
-    """Who knows of messages and feed. It is asked before anything is called, and holds no transaction open afterwards."""
+    """Who knows of messages, feed and meetings. It is asked before anything is called, and holds no transaction open afterwards."""
 
     async def around(self, connection: Connection) -> Around:
         """What stands around a connection."""
+        ...
+
+    async def teams(self, tenant: TenantId) -> TeamsSeen | None:
+        """How an organisation is connected to Microsoft Teams; None where nothing is entered."""
         ...

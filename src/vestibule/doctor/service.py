@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vestibule.doctor.address import judged
-from vestibule.doctor.checks import feeding, messaging, ours
+from vestibule.doctor.checks import feeding, messaging, ours, teams
 from vestibule.doctor.checks.describe import Described, describe
 from vestibule.doctor.checks.reach import reach
 from vestibule.doctor.checks.setup import setup
@@ -18,13 +18,14 @@ from vestibule.doctor.model import Discovered, Finding, Level, look, worst, wors
 from vestibule.doctor.ports import Kept, Outside, Register, Surroundings
 from vestibule.errors import VestibuleError
 from vestibule.kit.clock import Clock
+from vestibule.kit.ids import TenantId
 from vestibule.tenancy.model import Connection
 
 _SECONDS: Final = 20.0
 
 
 class Doctor:
-    """One for the process. Neither method raises for what it finds."""
+    """One for the process. No method raises for what it finds."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Doctor:
             register: gives keys and neighbours.
             clock: the time.
             origin: our public address.
-            surroundings: knows of messages and feed; None where nobody looks at them.
+            surroundings: knows of messages, feed and meetings; None where nobody looks at them.
             loopback_http: allow plain http on this machine (the practice hospital).
             seconds: for everything.
         """
@@ -91,19 +92,33 @@ class Doctor:
         await self._in_time(work, late)
         return worst_first([*late, *theirs, *own, *entered, *beside])
 
+    async def meetings(self, tenant: TenantId) -> list[Finding]:
+        """Everything an organisation needs for visits in Microsoft Teams; nothing where nothing is entered."""
+        findings: list[Finding] = []
+
+        async def work() -> None:
+            seen = None if self._surroundings is None else await self._surroundings.teams(tenant)
+            if seen is not None:
+                findings.extend([one async for one in teams.teams(self._outside, seen, self._origin, self._clock.now())])
+
+        await self._in_time(work, findings)
+        return worst_first(findings)
+
     async def _ours(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """Our own side, seen from outside as far as that goes."""
         findings += [finding async for finding in ours.public_address(self._outside, self._origin, connection.iss)]
         findings += [finding async for finding in ours.published(self._outside, self._origin, connection, kept.keys)]
 
     async def _around(self, connection: Connection, findings: list[Finding]) -> None:
-        """Messages and feed."""
+        """Messages, feed, and the meeting elsewhere."""
         if self._surroundings is None:
             return
         around = await self._surroundings.around(connection)
         if around.feed is not None:
             findings += feeding.feed(around.feed, self._clock.now())
         findings += [finding async for finding in messaging.messages(around, self._origin)]
+        if around.teams is not None:
+            findings += [finding async for finding in teams.teams(self._outside, around.teams, self._origin, self._clock.now())]
 
     async def _theirs(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """The record's side, and last the token request, which needs all the others."""

@@ -57,6 +57,7 @@ def sentences(codes: Mapping[str, str]) -> dict[str, str]:
 
 def _sentences() -> dict[str, str]:
     return {
+        "choice-unknown": _("Choose one of the list."),
         "guid-malformed": _("An id looks like 72f988bf-86f1-41af-91ab-2d7cd011db47, in small letters."),
         "secret-is-its-id": _(
             "This is the secret's id, not the secret. Copy the column “Value”; it is shown only once, just after it was made."

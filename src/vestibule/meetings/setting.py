@@ -80,7 +80,7 @@ class MeetingSettings:
         )
 
     async def save(self, tx: Tx, changes: Mapping[str, Any], *, revision: int, by: Actor) -> Settings:
-        """Set the fields of Settings that `changes` names; the others stay.
+        """Set the fields of Settings that `changes` names; the others stay. With another directory everybody's sign-in is forgotten.
 
         Raises:
             InvalidFields: naming the fields.
@@ -102,7 +102,10 @@ class MeetingSettings:
         if any(name in _PROVED for name in changed):
             now = replace(now, tested_at=None, test_code="")
         await self._put(tx, now)
-        self._audit.note(tx, "meeting-settings.changed", by=by, about=("organisation", bound(tx)), detail=_detail(changed, now))
+        detail = _detail(changed, now)
+        if was.directory and "directory" in changed:
+            detail["unbound"] = str(await self._store.forget_people(bound(tx), tx))
+        self._audit.note(tx, "meeting-settings.changed", by=by, about=("organisation", bound(tx)), detail=detail)
         return replace(now, revision=revision + 1)
 
     async def tested(self, tx: Tx, settings: Settings, code: str, *, by: Actor) -> None:

@@ -27,12 +27,11 @@ from vestibule.identity.service import Identity
 from vestibule.identity.tokens import Tokens
 from vestibule.kit.clock import Clock, SystemClock
 from vestibule.kit.ids import MemberId, new_id, random_bytes
+from vestibule.kit.origins import is_loopback_host
 from vestibule.kit.secretbox import SecretBox
-from vestibule.messages.model import CarrierKind
 from vestibule.messages.optouts import OptOuts
 from vestibule.messages.outlook import Outlook
 from vestibule.messages.pending import Pending
-from vestibule.messages.ports import Carrier
 from vestibule.messages.service import Messages
 from vestibule.messages.setting import MessageSettings
 from vestibule.platform.audit import Audit
@@ -52,6 +51,8 @@ from vestibule.visits.service import Visits
 from vestibule.wiring.carriers import carriers_on
 from vestibule.wiring.meeting_parts import MeetingParts, meeting_parts
 from vestibule.wiring.nearby import Nearby
+from vestibule.wiring.teams_cloud import cloud_on
+from vestibule.wiring.teams_nearby import TeamsNearby
 from vestibule.writeback.ports import Record
 from vestibule.writeback.service import WriteBack
 
@@ -149,7 +150,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     try:
         await listener.start()
         tenancy, effects, mail = Tenancy(clock, box), Effects(), _mail(settings, clock)
-        nearby = _nearby(db, box, tenancy, carriers_on(looking, mail, clock), audit, clock)
+        nearby = _nearby(db, box, tenancy, looking, mail, audit, clock, settings)
         records = _records(db, tenancy, http, clock, settings)
         writeback = WriteBack(visits=visits, tenancy=tenancy, effects=effects, records=records, audit=audit)
         witness, messages = Witness(db=db, audit=audit, clock=clock), _messages(visits, tenancy, effects, audit, box, clock)
@@ -217,9 +218,18 @@ def _mail(settings: Settings, clock: Clock) -> Mail:
     return Mail(name=name, clock=clock, allow_loopback=loopback, allow_networks=settings.allow_networks, on_call=_count_call)
 
 
-def _nearby(db: Database, box: SecretBox, tenancy: Tenancy, carriers: dict[CarrierKind, Carrier], audit: Audit, clock: Clock) -> Nearby:
-    feed, looking = FeedSettingsService(clock, audit), FeedLooking(clock, box, audit, tenancy)
-    return Nearby(db, MessageSettings(box), feed, looking, carriers)
+def _nearby(
+    db: Database, box: SecretBox, tenancy: Tenancy, looking: Http, mail: Mail, audit: Audit, clock: Clock, settings: Settings
+) -> Nearby:
+    """What the doctor may ask, through its own door."""
+    feed, history = FeedSettingsService(clock, audit), FeedLooking(clock, box, audit, tenancy)
+    teams = _teams(db, box, looking, settings, audit, clock)
+    return Nearby(db, MessageSettings(box), feed, history, carriers_on(looking, mail, clock), teams)
+
+
+def _teams(db: Database, box: SecretBox, looking: Http, settings: Settings, audit: Audit, clock: Clock) -> TeamsNearby:
+    near = is_loopback_host(urlsplit(settings.graph_url).hostname or "")
+    return TeamsNearby(db, box, clock, audit, cloud_on(looking, settings, clock), near=near)
 
 
 def _doctor(outside: Http, nearby: Nearby, tenancy: Tenancy, settings: Settings, clock: Clock) -> Doctor:

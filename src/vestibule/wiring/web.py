@@ -24,6 +24,7 @@ from vestibule.launch import looking as launch_history
 from vestibule.launch import routes as launch_routes
 from vestibule.launch.joining import Joining
 from vestibule.meetings import binding_pages
+from vestibule.meetings import desk as meeting_pages
 from vestibule.meetings import hooks as meeting_hooks
 from vestibule.meetings import routes as meeting_routes
 from vestibule.messages import desk as message_pages
@@ -49,6 +50,7 @@ from vestibule.wiring.feeding import feed_services
 from vestibule.wiring.handover import handover_services
 from vestibule.wiring.launching import make_launches
 from vestibule.wiring.meeting import meeting_services
+from vestibule.wiring.meeting_desk import make_meeting_desk
 from vestibule.wiring.message_desk import make_desk
 from vestibule.wiring.messaging import make_hooks
 from vestibule.wiring.parts import Parts, open_parts
@@ -73,6 +75,7 @@ NAV = (
     NavItem("launches", "Launches", _HAND_OVER, "launches"),
     NavItem("links", "Launch links", _HAND_OVER, "explain"),
     NavItem("feed", "Appointments feed", _HAND_OVER, "feed"),
+    NavItem("meetings", "Meetings", _ENGINEERS | {StaffRole.AUDITOR}, "video"),
     NavItem("messages", "Patient messages", _ENGINEERS | {StaffRole.AUDITOR}, "phone"),
     NavItem("effects", "Messages to the record", _ENGINEERS, "messages"),
     NavItem("audit", "Audit", _ADMIN | {StaffRole.AUDITOR}, "audit"),
@@ -129,6 +132,7 @@ def web_app(parts: Parts, feed: Feed, *, over: Litestar | None = None) -> Litest
         *feed_routes.ROUTES,
         *audit_routes.ROUTES,
         *message_pages.ROUTES,
+        *meeting_pages.ROUTES,
         *message_hooks.ROUTES,
         *portal_routes.ROUTES,
         *record_routes.ROUTES,
@@ -172,6 +176,7 @@ def _services(parts: Parts) -> dict[str, object]:
         "hooks": make_hooks(parts),
         "messages": parts.messages,
         "desk": make_desk(parts, parts.messages.replan),
+        "meeting_desk": make_meeting_desk(parts),
         "pulse": Pulse(parts.db, parts.listener, parts.clock),
     }
 

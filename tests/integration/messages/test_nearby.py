@@ -9,6 +9,7 @@ import pytest
 from practice.carriers import seed
 from practice.server import Running, start
 from support.message_office import MessageOffice
+from vestibule.adapters.meetings.teams import GraphCloud, Places
 from vestibule.doctor.ports import Around
 from vestibule.errors import NotAllowed
 from vestibule.feed.looking import FeedLooking
@@ -22,6 +23,7 @@ from vestibule.platform.http import Http
 from vestibule.platform.mail import Mail
 from vestibule.wiring.carriers import carriers_on
 from vestibule.wiring.nearby import Nearby
+from vestibule.wiring.teams_nearby import TeamsNearby
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ async def test_accounts_senders_and_feed_are_seen_and_the_account_can_be_asked(d
     clock, office, http = SystemClock(), MessageOffice(), Http(allow_loopback_http=True)
     feed = FeedSettingsService(clock, Audit(clock))
     looking = FeedLooking(clock, office.box, Audit(clock), office.tenancy)
-    nearby = Nearby(db, office.settings, feed, looking, carriers_on(http, Mail(), clock))
+    cloud = GraphCloud(http=http, clock=clock, places=Places("https://graph.alder.example", "https://login.alder.example"))
+    teams = TeamsNearby(db, office.box, clock, Audit(clock), cloud)
+    nearby = Nearby(db, office.settings, feed, looking, carriers_on(http, Mail(), clock), teams)
     async with db.tenant(tenant) as tx:
         name = await office.connection(tx)
         connection = await office.tenancy.connection(tx, name)

@@ -52,3 +52,7 @@ class SettingsStore:
         await tx.execute(
             "update meeting_settings set tested_at = $3, test_code = $4 where tenant_id = $1 and revision = $2", tenant, revision, at, code
         )
+
+    async def forget_people(self, tenant: TenantId, tx: Tx) -> int:
+        """Another directory: the object ids of the old one mean nothing there. How many were bound."""
+        return len(await tx.fetch("delete from meeting_bindings where tenant_id = $1 returning id", tenant))

@@ -1,0 +1,10 @@
+"""The pages on which an organisation chooses where visits take place, and connects Microsoft Teams."""
+
+from vestibule.meetings.desk import connecting, home, options, testing
+
+ROUTES = [
+    *home.ROUTES,
+    *connecting.ROUTES,
+    *options.ROUTES,
+    *testing.ROUTES,
+]
