@@ -47,7 +47,9 @@ def read_event(raw: bytes) -> CallEvent:
     except JsonError:
         unreadable()
     people = tuple(_people(said))[:_MOST_PEOPLE]
-    return CallEvent(_kind(said, people), text(said, "id"), instant(said, "eventDateTime"), people)
+    # The older generations put the meeting's own name there, the same in all its notifications.
+    own = "" if "." in text(said, "eventType") else text(said, "id")
+    return CallEvent(_kind(said, people), own, instant(said, "eventDateTime"), people)
 
 
 def _kind(said: Mapping[str, Any], people: tuple[Seen, ...]) -> CallEventKind:
