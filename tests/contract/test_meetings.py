@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from support.rooms import Browser, Node, Scene, Sessions
+from support.teams import TeamsHost, teams_house
 from support.waiting import until
 from vestibule.kit.ids import TenantId
 from vestibule.visits.model import PersonRole, Visit
@@ -73,10 +76,8 @@ class RoomHost:
             await browser.bye()
 
 
-@pytest.fixture(params=["room"])
-async def host(request: pytest.FixtureRequest, db_url: str, tenant: TenantId) -> AsyncIterator[Host]:
-    """Each kind of meeting in turn; a new kind is a new parameter."""
-    assert request.param == "room"
+@asynccontextmanager
+async def in_the_room(db_url: str, tenant: TenantId) -> AsyncIterator[Host]:
     sessions = Sessions()
     node = await Node(db_url, sessions).start()
     scene = Scene(node, tenant, sessions)
@@ -86,6 +87,17 @@ async def host(request: pytest.FixtureRequest, db_url: str, tenant: TenantId) ->
     yield room
     await room.go()
     await node.stop()
+
+
+@pytest.fixture(params=["room", "teams"])
+async def host(request: pytest.FixtureRequest, db_url: str, tenant: TenantId, quick_path: Path) -> AsyncIterator[Host]:
+    """Each kind of meeting in turn; a new kind is a new parameter."""
+    if request.param == "room":
+        async with in_the_room(db_url, tenant) as room:
+            yield room
+    else:
+        async with teams_house(db_url, quick_path) as house:
+            yield await TeamsHost(house).begin(DOCTOR, AMY)
 
 
 async def happened(host: Host, name: str, *kinds: str) -> None:
