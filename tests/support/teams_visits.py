@@ -40,11 +40,11 @@ async def sign_in(guest: Guest, object_id: str = "5f1c2a70-0003-4c1e-8a55-2d7b9e
         await parts.meetings.bindings.bind(tx, visit, person, object_id, by=SYSTEM)
 
 
-async def made(guest: Guest) -> None:
+async def made(guest: Guest, *, join: str = JOIN, visitor: str = VISITOR) -> None:
     """The meeting of somebody's visit is there: the row and the event, as the worker leaves them."""
     async with guest.house.parts.db.tenant(guest.house.tenant) as tx:
         facts = {"state": MeetingState.MADE, "code": "", "meeting_id": "m", "organizer": "o", "made_at": datetime.now(UTC)}
-        await guest.house.parts.meetings.kept.change(tx, guest.visit, **facts, join_url=JOIN, visitor_url=VISITOR)
+        await guest.house.parts.meetings.kept.change(tx, guest.visit, **facts, join_url=join, visitor_url=visitor)
         await guest.house.parts.visits.attending.note(tx, guest.visit, EventKind.MEETING_MADE, {"organizer": "provider"})
 
 
