@@ -11,7 +11,7 @@ import msgspec
 from vestibule.adapters.meetings.teams.pauses import Pauses, Service
 from vestibule.adapters.meetings.teams.places import Places
 from vestibule.adapters.meetings.teams.reading import each, text
-from vestibule.adapters.meetings.teams.refusals import MAX_BODY, TOO_MANY, UNAUTHORIZED, document, refusal, senseless, throttled
+from vestibule.adapters.meetings.teams.refusals import FORBIDDEN, MAX_BODY, TOO_MANY, UNAUTHORIZED, document, refusal, senseless, throttled
 from vestibule.adapters.meetings.teams.tokens import PHASE as TOKEN_PHASE
 from vestibule.adapters.meetings.teams.tokens import Tokens
 from vestibule.errors import TooMany
@@ -120,7 +120,8 @@ class Graph:
             max_bytes=MAX_BODY,
             bearer=self.tokens.credentials(token),
         )
-        if answer.status == UNAUTHORIZED:
+        # Permissions stand in the token: one that lacks some is of no more use once an administrator has granted them.
+        if answer.status in {UNAUTHORIZED, FORBIDDEN}:
             self.tokens.drop(account, token)
         if answer.status == TOO_MANY:
             wait = retry_after(answer.headers.get("retry-after", ""), self._clock.now())

@@ -36,7 +36,7 @@ class Looking:
         """What asking showed."""
         ends = account.key.not_after if account.key and account.proof is ProofKind.CERTIFICATE else None
         try:
-            token = await self.graph.tokens.get(account)
+            token = await self.graph.tokens.get(account, anew=True)
         except VestibuleError as error:
             return CloudSeen(signed_in=False, code=error.code, what=error.sentence, proof_ends=ends)
         found, premium = [], None

@@ -18,7 +18,7 @@ from vestibule.kit.jsontext import JsonError, read_object
 from vestibule.kit.retryafter import retry_after
 
 UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
+FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 TOO_MANY: Final = 429
@@ -90,7 +90,7 @@ def refusal(answer: Answer, phase: str, now: datetime) -> VestibuleError:
         return throttled(wait, phase)
     if answer.status >= _FAULT or answer.status in _LATER:
         return unavailable(wait, phase)
-    if answer.status in {UNAUTHORIZED, _FORBIDDEN}:
+    if answer.status in {UNAUTHORIZED, FORBIDDEN}:
         return _forbidden(answer.status, code, said, phase)
     if answer.status == NOT_FOUND:
         return _missing(code, said, phase)

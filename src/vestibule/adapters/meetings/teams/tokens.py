@@ -55,14 +55,14 @@ class Tokens:
         self._kept: dict[tuple[str, ...], Token] = {}
         self._fetching: dict[tuple[str, ...], asyncio.Task[Token]] = {}
 
-    async def get(self, account: Account) -> Token:
-        """One that is good for a while.
+    async def get(self, account: Account, *, anew: bool = False) -> Token:
+        """One that is good for a while; `anew`, one that knows what was granted a moment ago.
 
         Raises:
             NotAllowed: `teams-not-signed-in`. TooMany: `teams-throttled`. OutsideFailed: `teams-unavailable`, `teams-answer-senseless`.
         """
         key = _key(account)
-        kept = self._kept.get(key)
+        kept = None if anew else self._kept.get(key)
         if kept is not None and self._clock.monotonic() < kept.fresh_until:
             return kept
         if key not in self._fetching:
