@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from practice.hospital import GRAPH, Hospital
 from practice.microsoft.errors import Refusal, missing
@@ -25,6 +26,8 @@ from practice.model import SignInApp
 
 ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ALGORITHMS = ("PS256", "RS256")
+_ROOMY = JWSRegistry(algorithms=list(_ALGORITHMS))
+_ROOMY.max_header_length = 8_000  # Microsoft's own SDK sends the whole certificate along
 _LONGEST = 24 * 3600  # seconds an assertion may live
 _LATE = 300  # by so much clocks may differ
 _BACK = 300
@@ -73,7 +76,7 @@ def _check_assertion(house: Hospital, where: Place, app: SignInApp, params: Mapp
     head, claims = _peek(params["client_assertion"])
     key = _registered(house, app, head)
     try:
-        jwt.decode(params["client_assertion"], key, algorithms=list(_ALGORITHMS))
+        jwt.decode(params["client_assertion"], key, algorithms=list(_ALGORITHMS), registry=_ROOMY)
     except (JoseError, ValueError) as error:
         raise _refused(
             700027, f"The certificate's signature of the client assertion does not verify. Client: '{app.client_id}'."
@@ -115,7 +118,7 @@ def _peek(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _registered(house: Hospital, app: SignInApp, head: Mapping[str, Any]) -> RSAKey:
     """The key of the certificate whose thumbprint the assertion names."""
-    named = str(head.get("x5t#S256") or head.get("x5t") or "")
+    named = str(head.get("x5t#S256") or head.get("x5t") or "").rstrip("=")  # Microsoft's own SDK pads it
     for text in app.certificates:
         certificate = read(text)
         if named in thumbprints(certificate):
@@ -202,7 +205,7 @@ def _claims(house: Hospital, where: Place, app: SignInApp, life: int) -> dict[st
         "idtyp": "app",
         "oid": f"{principal[:8]}-{principal[8:12]}-4{principal[13:16]}-8{principal[17:20]}-{principal[20:32]}",
         "tid": where.tid,
-        "uti": secrets.token_urlsafe(16),
+        "uti": house.graph.give(secrets.token_urlsafe(16)),
         "ver": "1.0",
     }
     return {**claims, "roles": list(app.permissions)} if where.tid in app.consented and app.permissions else claims

@@ -83,7 +83,8 @@ async def rotate_keys(request: web.Request) -> web.Response:
 
 async def expire_tokens(request: web.Request) -> web.Response:
     """Every access token is over now."""
-    return web.json_response({"expired": hospital(request).grants.expire_all()})
+    house = hospital(request)
+    return web.json_response({"expired": house.grants.expire_all() + house.graph.expire_tokens()})
 
 
 async def get_live(request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from practice.screens.views import nearest, rows
 from practice.trouble import GROUPS, MODES, PARTS
 
 _SHOWN = 200
-KINDS = ("launch", "hl7", "teams", *(group for group in GROUPS if group not in PARTS.values()))
+KINDS = ("launch", "hl7", "teams", "notice", *(group for group in GROUPS if group not in PARTS.values()))
 ABOUT = {
     "discovery": "smart-configuration, CapabilityStatement, OpenID discovery",
     "authorize": "where a browser is sent to authorize",
@@ -24,7 +24,7 @@ ABOUT = {
     "fhir": "reading and searching records",
     "status": "SetExternalConnectionStatus",
     "microsoft": "the Microsoft-like sign-in",
-    "graph": "the Microsoft-like cloud where meetings are made",
+    "graph": "the Microsoft-like cloud: meetings and what is told of them",
     "twilio": "the Twilio-like carrier",
     "azure": "the Azure-like carrier",
     "mail": "the mail server",
@@ -81,6 +81,7 @@ async def press(request: web.Request) -> web.StreamResponse:
     house, what = hospital(request), request.match_info["what"]
     if what == "expire":
         house.grants.expire_all()
+        house.graph.expire_tokens()
     elif what in {"rotate", "forget"}:
         house.keys.rotate(forget=what == "forget")
         house.sign_ins.keys.rotate(forget=what == "forget")

@@ -169,6 +169,9 @@ FORMS["sign_in_apps"] = (
         Field("tenants", "Directories that agreed to it", "lines", hint="Tenant ids, one on each line; none means all did"),
         Field("pkce", "PKCE is required", "tick"),
         Field("secret_expired", "Its secret has expired", "tick", off=True),
+        Field("certificates", "Certificates", "lines", hint="Base64 X.509 without line breaks, one on each line"),
+        Field("permissions", "Application permissions", "lines", hint="Like OnlineMeetings.ReadWrite.All, one on each line"),
+        Field("consented", "An administrator agreed to them in", "lines", hint="Tenant ids, one on each line"),
     ],
 )
 FORMS["people_accounts"] = (
@@ -185,6 +188,7 @@ FORMS["people_accounts"] = (
             options=lambda book: [*((d.tid, d.name) for d in book.directories), (PERSONAL, "personal account")],
         ),
         Field("guest_in", "Guest in", "lines", hint="Tenant ids, one on each line"),
+        Field("licences", "Licences", "lines", hint="teams, teams_premium; one on each line"),
         Field("enabled", "May sign in", "tick"),
     ],
 )

@@ -11,19 +11,21 @@ from practice import setup
 from practice.hospital import Hospital, hospital
 from practice.model import Book
 from practice.screens.carrier_fields import CARRIER_FORMS
+from practice.screens.cloud_fields import CLOUD_FORMS
 from practice.screens.fields import FORMS as HOSPITAL_FORMS
 from practice.screens.fields import Field
 from practice.screens.pages import missing, page
 from practice.screens.views import rows
 from practice.times import from_local, instant, local
 
-FORMS = HOSPITAL_FORMS | CARRIER_FORMS
-SINGLE = {"settings": "settings", "manners": "settings", "interface": "interface", "mail": "mail"}  # forms over one thing that is no list
+FORMS = HOSPITAL_FORMS | CARRIER_FORMS | CLOUD_FORMS
+SINGLE = {"settings": "settings", "manners": "settings", "interface": "interface", "mail": "mail", "cloud": "cloud"}  # one thing, no list
 KEYS = {
     "apps": "client_id",
     "launches": "key",
     "sign_in_apps": "client_id",
     "people_accounts": "oid",
+    "access_policies": "name",
     "twilio_accounts": "sid",
     "azure_resources": "name",
     "numbers": "number",
@@ -139,7 +141,11 @@ def _list_of(name: str) -> str:
     """The page that a form was opened from."""
     if name in {"manners", "interface"}:
         return {"manners": "/desk/trouble", "interface": "/interface"}[name]
-    return "/desk/setup" if name in {"apps", "launches", "settings", "sign_in_apps", "people_accounts", *CARRIER_FORMS} else "/desk/people"
+    return (
+        "/desk/setup"
+        if name in {"apps", "launches", "settings", "sign_in_apps", "people_accounts", *CARRIER_FORMS, *CLOUD_FORMS}
+        else "/desk/people"
+    )
 
 
 def _change(name: str, key: str, said: dict[str, Any]) -> dict[str, Any]:

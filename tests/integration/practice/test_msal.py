@@ -14,11 +14,15 @@ from urllib.parse import urlsplit
 import msal
 import pytest
 import requests
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msal.oauth2cli import oidc
 
 from practice.microsoft.seed import ALDER, BIRCH
 from practice.server import Running, start
 from support.certificates import CertificateAuthority
+from support.practice_cloud import CLIENT as APP
+from support.practice_cloud import EVERYTHING, SCOPE, pair, register
+from support.practice_cloud import SECRET as SECRET_OF_THE_APP
 
 CLIENT = "6e2f0c11-5a77-4b0e-9f5e-2f1f6a7c9d01"
 SECRET = "a secret for this test"
@@ -164,3 +168,24 @@ async def test_a_guest_signs_in_to_the_directory_that_invited_them(hospital: Run
     assert "idp" not in home
     assert there["oid"] != home["oid"]
     assert there["sub"] != home["sub"]
+
+
+@pytest.mark.parametrize("way", ["secret", "certificate"])
+async def test_the_sdk_is_given_a_token_for_an_app_without_a_person(
+    hospital: Running, authority: CertificateAuthority, meet: Meet, way: str
+) -> None:
+    register(hospital, certificates=[pair().base64])
+    pem = pair().private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    certificate = f"-----BEGIN CERTIFICATE-----\n{pair().base64}\n-----END CERTIFICATE-----"
+    proof: Any = SECRET_OF_THE_APP if way == "secret" else {"private_key": pem, "public_certificate": certificate}
+
+    def asks() -> Any:
+        where = {"authority": f"{hospital.url}/microsoft/{ALDER}", "instance_discovery": False, "http_client": meet().session}
+        return msal.ConfidentialClientApplication(APP, client_credential=proof, **where).acquire_token_for_client([SCOPE])
+
+    got = await by(asks)
+    assert got.get("token_type") == "Bearer", got
+    claims = hospital.hospital.sign_ins.keys.verify(got["access_token"])
+    assert claims is not None
+    assert (claims["appid"], claims["tid"]) == (APP, ALDER)
+    assert set(claims["roles"]) == set(EVERYTHING)

@@ -91,7 +91,7 @@ def _claims(house: Hospital, header: str) -> dict[str, Any]:
         raise _unauthorized("Access token validation failure. Invalid signature.")
     if claims.get("aud") not in {*AUDIENCES, f"{house.at.base}{GRAPH}"}:
         raise _unauthorized("Access token validation failure. Invalid audience.")
-    if not claims.get("nbf", 0) <= house.now() < claims.get("exp", 0) or claims["iat"] < house.graph.tokens_since:
+    if not claims.get("nbf", 0) <= house.now() < claims.get("exp", 0) or claims.get("uti") in house.graph.revoked:
         raise _unauthorized("Lifetime validation failed, the token is expired.")
     return claims
 

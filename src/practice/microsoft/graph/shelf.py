@@ -29,7 +29,8 @@ class Shelf:
         self.now = now
         self._here = here
         self.a_second, self.a_while = Limit(1.0), Limit(20.0)
-        self.tokens_since = 0.0
+        self._given: set[str] = set()
+        self.revoked: set[str] = set()
         self.meetings: dict[str, OnlineMeeting] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self._keyed: dict[tuple[str, str, str], str] = {}
@@ -138,9 +139,17 @@ class Shelf:
         now = instant(self.now())
         return [one for one in self.subscriptions.values() if one.thread == thread and one.expires > now]
 
-    def expire_tokens(self) -> None:
-        """No token that was given before now counts any more."""
-        self.tokens_since = self.now()
+    def give(self, token: str) -> str:
+        """Remember a token's own id."""
+        self._given.add(token)
+        return token
+
+    def expire_tokens(self) -> int:
+        """No token that was given before now counts any more; how many those were."""
+        count = len(self._given)
+        self.revoked |= self._given
+        self._given.clear()
+        return count
 
     def close(self) -> None:
         """Let go of the file."""
