@@ -157,12 +157,14 @@ def handful(make: Callable[[], T]) -> Callable[[], T]:
     """Gives the same few things over and over, one after the other, each made when it is first asked for."""
     made: list[T] = []
     turn = itertools.count()
+    one_at_a_time = threading.Lock()  # some keys are made in threads
 
     def one() -> T:
-        at = next(turn) % _RSA_KEYS
-        if at == len(made):
-            made.append(make())
-        return made[at]
+        with one_at_a_time:
+            at = next(turn) % _RSA_KEYS
+            if at == len(made):
+                made.append(make())
+            return made[at]
 
     return one
 
