@@ -82,6 +82,8 @@ class ScriptedCloud:
 class MeetingOffice:
     """Everything of ours, wired as in a process."""
 
+    patience = 0.2  # seconds until Microsoft is asked again for what it refused
+
     def __init__(self, db: Database, tenant: TenantId, url: str) -> None:
         self.db, self.tenant, self.clock, self.cloud = db, tenant, FrozenClock(NOW), ScriptedCloud()
         self.visits, self.effects = Visits(self.clock, BOX), Effects()
@@ -104,6 +106,7 @@ class MeetingOffice:
             cloud=self.cloud,  # type: ignore[arg-type]
             watch=self._watch,
             delays=Delays(visits=self.visits, clock=self.clock),
+            patience=self.patience,
         )
         policy = Policy(first=0.02, cap=0.05)
         self.worker = Worker(

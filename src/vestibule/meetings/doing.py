@@ -1,7 +1,8 @@
 """The work behind a promise about a meeting: ask Microsoft, with no transaction open, then write down what came of it.
 
-A visit's promises are kept in order. One that can never be kept must not hold up those behind it, so nothing here ends as a failure of
-the effect: what Microsoft refuses for good is written to the meeting, where pages and the doctor show it, and the next round may do better.
+A visit's promises are kept in order, and one that could never be kept would hold up those behind it, so nothing here ends as a failure of
+the effect. What Microsoft refuses is written to the meeting, where pages show it, and asked for again every minute while the visit lasts:
+a policy takes up to half an hour until it holds, and nobody should have to press anything then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vestibule.meetings.organizers import Organizers
 from vestibule.meetings.ports import Cloud
 from vestibule.meetings.setting import MeetingSettings
 from vestibule.platform.db import Database, Tx
-from vestibule.platform.effects import Done, Effect, Handler, Mourner, Outcome
+from vestibule.platform.effects import Done, Effect, Handler, Mourner, Outcome, Retry
 from vestibule.platform.telemetry.logs import log
 from vestibule.visits.model import EventKind, Visit
 from vestibule.visits.service import Visits
@@ -65,7 +66,22 @@ class Doing:
         cloud: Cloud,
         watch: Watch,
         delays: Delays,
+        patience: float = 60.0,
     ) -> None:
+        """Say what it works with.
+
+        Args:
+            db: where meetings are kept.
+            clock: says when they were made.
+            visits: whose they are.
+            kept: reads and writes them.
+            settings: how the organisation is connected.
+            organizers: under whose name.
+            cloud: Microsoft.
+            watch: has Microsoft tell us who comes and goes.
+            delays: hears that it does not tell us yet.
+            patience: seconds until Microsoft is asked again for what it refused.
+        """
         self._db = db
         self._clock = clock
         self._visits = visits
@@ -75,6 +91,7 @@ class Doing:
         self._cloud = cloud
         self._watch = watch
         self._delays = delays
+        self.patience = patience
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -96,7 +113,7 @@ class Doing:
             if asked is None or asked.visit.over or asked.meeting.state in _DONE:
                 return Done()
             if asked.wish is None:
-                return Done(lambda tx: self._failed(tx, visit, round_, SIGN_IN))
+                return Done(lambda tx: self._nobody(tx, visit, round_))
             made = await self._cloud.make(asked.account, asked.wish)
         except VestibuleError as error:
             return await self._not_made(effect, error)
@@ -139,12 +156,14 @@ class Doing:
         return True
 
     async def _not_made(self, effect: Effect, error: VestibuleError) -> Outcome:
-        """Refused for good: written down. Not now: said at once, and tried again."""
-        visit, round_ = _visit(effect), int(effect.payload["round"])
-        if error.permanent:
-            return Done(lambda tx: self._failed(tx, visit, round_, error.code))
+        """Said at once, and tried again: soon where Microsoft could not, now and then where it would not, for an administrator may help."""
+        state = MeetingState.FAILED if error.permanent else MeetingState.WANTED
         async with self._db.tenant(effect.tenant) as tx:
-            await self._failed(tx, visit, round_, error.code, state=MeetingState.WANTED)
+            counts = await self._failed(tx, _visit(effect), int(effect.payload["round"]), error.code, state=state)
+        if not counts:
+            return Done()
+        if error.permanent:
+            return Retry(error.code, after=self.patience)
         raise error
 
     async def mourn(self, tx: Tx, effect: Effect, code: str) -> None:
@@ -175,14 +194,19 @@ class Doing:
         if deaf:
             await self._delays.say(tx, meeting.visit, REMOVED)
 
-    async def _failed(self, tx: Tx, visit: VisitId, round_: int, code: str, *, state: MeetingState = MeetingState.FAILED) -> None:
-        """It could not be made, or not yet; said once. Where a later round was asked for meanwhile, that one says how it went."""
+    async def _failed(self, tx: Tx, visit: VisitId, round_: int, code: str, *, state: MeetingState = MeetingState.FAILED) -> bool:
+        """It could not be made, or not yet; said once. False where that does not count: a later round goes on, or the visit is over."""
         found, meeting = await self._locked(tx, visit)
         if meeting is None or meeting.state in _DONE or meeting.round != round_ or found.over:
-            return
+            return False
         await self._kept.change(tx, meeting.visit, state=state, code=code)
         if code not in {meeting.code, SIGN_IN}:
             await self._visits.attending.note(tx, found.id, EventKind.MEETING_FAILED, {"code": code})
+        return True
+
+    async def _nobody(self, tx: Tx, visit: VisitId, round_: int) -> None:
+        """Nobody can organise it yet: it is made when a clinician comes who can."""
+        await self._failed(tx, visit, round_, SIGN_IN)
 
     async def _locked(self, tx: Tx, visit: VisitId) -> tuple[Visit, Meeting | None]:
         """The visit, and the meeting kept under its own id, or under the older one's where two visits turned out to be one."""

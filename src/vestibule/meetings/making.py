@@ -106,12 +106,12 @@ class Making:
 
     async def _ended(self, tx: Tx, visit: Visit, event: VisitEvent) -> None:
         if await self._kept.get(tx, visit.id, lock=True) is not None:
-            await self._kept.change(tx, visit.id, end_at=None)
+            await self._over(tx, visit)
             await self.put(tx, SHUT, visit.id, str(event.seq))
 
     async def _cancelled(self, tx: Tx, visit: Visit, event: VisitEvent) -> None:
         if await self._kept.get(tx, visit.id, lock=True) is not None:
-            await self._kept.change(tx, visit.id, end_at=None)
+            await self._over(tx, visit)
             await self.put(tx, DELETE, visit.id, str(event.seq))
 
     async def _merged(self, tx: Tx, visit: Visit, event: VisitEvent) -> None:
@@ -142,9 +142,16 @@ class Making:
         meeting: Meeting | None = await self._kept.get(tx, visit.id, lock=True)
         if meeting is None or meeting.state not in _OPEN or visit.over:
             return
-        waiting = await self._effects.list(bound(tx), tx, states={EffectState.READY}, visit=visit.id, kinds=[MAKE])
-        for row in waiting:
-            await self._effects.withdraw(tx, row.id, why="asked-again")
+        await self._withdraw(tx, visit, why="asked-again")
         changes: dict[str, Any] = {"state": MeetingState.WANTED, "code": "", "round": meeting.round + 1}
         await self._kept.change(tx, visit.id, **changes)
         await self.put(tx, MAKE, visit.id, str(meeting.round + 1), round_=meeting.round + 1)
+
+    async def _over(self, tx: Tx, visit: Visit) -> None:
+        """Nothing is left to be made, and what waits for its next try must not hold up what comes after it."""
+        await self._kept.change(tx, visit.id, end_at=None)
+        await self._withdraw(tx, visit, why="visit-over")
+
+    async def _withdraw(self, tx: Tx, visit: Visit, *, why: str) -> None:
+        for row in await self._effects.list(bound(tx), tx, states={EffectState.READY}, visit=visit.id, kinds=[MAKE]):
+            await self._effects.withdraw(tx, row.id, why=why)

@@ -92,28 +92,57 @@ async def test_a_second_clinician_presents_and_the_meeting_is_made_once(office: 
     assert await office.kinds(visit.id) == ["meeting_made"]
 
 
-@pytest.mark.parametrize("code", ["teams-policy-missing", "teams-licence-missing"])
-async def test_what_microsoft_refuses_is_said_and_tried_again_when_a_clinician_asks(office: MeetingOffice, code: str) -> None:
-    office.cloud.answers = [NotAllowed(code, "No.", phase="meeting.make")]
-    visit, doctor, _ = await begun(office)
+async def refused(office: MeetingOffice, code: str, *, times: int) -> tuple[VisitId, Participant, Participant]:
+    """A visit whose meeting Microsoft refuses so often, as soon as that is said."""
+    office.cloud.answers = [NotAllowed(code, "No.", phase="meeting.make") for _ in range(times)]
+    visit, doctor = await office.come(DOCTOR, "Rosa")
+    _, patient = await office.come(PATIENT, "Amy")
+    await office.bind(visit.id, doctor, ROSA)
+    await office.arrive(visit.id, doctor, patient)
+
+    async def said() -> bool:
+        return await office.kinds(visit.id) == ["meeting_failed"]
+
+    await until(said, what=code)
+    return visit.id, doctor, patient
+
+
+@pytest.mark.parametrize("code", ["teams-policy-missing", "teams-settings-differ"])
+async def test_what_microsoft_refuses_is_said_once_and_nobody_goes_in_and_it_is_asked_for_again(office: MeetingOffice, code: str) -> None:
+    visit, doctor, patient = await refused(office, code, times=3)
     place = await office.place(visit, doctor)
-    assert (place.ready, place.code, await office.kinds(visit)) == (False, code, ["meeting_failed"])
-    async with office.db.tenant(office.tenant) as tx:
-        found = await office.visits.get(tx, visit)
-    await office.choice.ensure(found)
-    await office.idle()
-    assert (await office.place(visit, doctor)).ready
-    assert await office.kinds(visit) == ["meeting_failed", "meeting_made"]
-
-
-async def test_settings_that_microsoft_keeps_otherwise_stop_the_visit(office: MeetingOffice) -> None:
-    office.cloud.answers = [Conflict("teams-settings-differ", "Other settings.", phase="meeting.make")]
-    visit, doctor, patient = await begun(office)
+    assert (place.ready, place.code) == (False, code)
     await office.step("admit", visit, patient.id)
-    assert (await office.place(visit, doctor)).code == "teams-settings-differ"
     for who in (doctor, patient):
         with pytest.raises(Conflict, match="meeting-not-ready"):
             await office.way(visit, who)
+    await office.idle()
+    assert (await office.place(visit, doctor)).ready
+    assert await office.kinds(visit) == ["meeting_failed", "meeting_made"]
+    assert office.cloud.done == ["make"] * 4
+
+
+@pytest.mark.parametrize("asks", ["presses", "comes"])
+async def test_a_clinician_who_asks_need_not_wait_until_it_is_asked_for_again(office: MeetingOffice, asks: str) -> None:
+    office.doing._patience = 3600
+    visit, _, _ = await refused(office, "teams-licence-missing", times=1)
+    if asks == "presses":
+        async with office.db.tenant(office.tenant) as tx:
+            found = await office.visits.get(tx, visit)
+        await office.choice.ensure(found)
+    else:
+        _, colleague = await office.come(DOCTOR, "Ingrid")
+        await office.arrive(visit, colleague)
+    await office.idle()
+    assert await office.kinds(visit) == ["meeting_failed", "meeting_made"]
+
+
+async def test_what_is_refused_holds_up_no_end(office: MeetingOffice) -> None:
+    office.doing._patience = 3600
+    visit, _, _ = await refused(office, "teams-policy-missing", times=1)
+    await office.step("end_for_all", visit)
+    await office.idle()
+    assert office.cloud.done == ["make"]
 
 
 async def test_what_microsoft_cannot_do_now_is_said_once_and_tried_until_it_can(office: MeetingOffice) -> None:
