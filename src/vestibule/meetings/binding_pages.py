@@ -44,6 +44,7 @@ async def microsoft(
         base=f"/s/{principal.session}",
         framed=principal.framed,
         bound=bound,
+        object_id=standing.object_id if bound else "",
         open=standing.connected and standing.known,
         problem=problem(code),
         code=code,

@@ -13,7 +13,23 @@ _PHASE: Final = "meeting.sign-in"
 # Said in words for a person already.
 _CALM: Final = ("sign-in-", "teams-", "binding-", "session-over")
 # What cannot work until an administrator changes it.
-_OURS: Final = ("openid-", "token-invalid-client", "token-invalid-scope", "outside-bad-url", "outside-insecure", "outside-refused-address")
+_OURS: Final = (
+    "teams-not-signed-in",
+    "openid-",
+    "token-invalid-client",
+    "token-invalid-scope",
+    "outside-bad-url",
+    "outside-insecure",
+    "outside-refused-address",
+)
+    "teams-not-signed-in",
+    "openid-",
+    "token-invalid-client",
+    "token-invalid-scope",
+    "outside-bad-url",
+    "outside-insecure",
+    "outside-refused-address",
+)
 # Somebody, somewhere, is not who they say they are.
 _FALSE: Final = ("jwt-", "id-token-", "callback-issuer", "entra-person-missing")
 
@@ -37,14 +53,14 @@ class Problem:
 
 def in_calm_words(error: VestibuleError) -> VestibuleError:
     """One of a few things a person can understand, or the error itself where it is in such words already."""
-    if error.code == "teams-not-signed-in" or error.code.startswith(_OURS):
-        sentence = "Signing in with Microsoft is not set up as it should be. Please tell your administrator."
-        return OutsideFailed("sign-in-misconfigured", sentence, phase=_PHASE, permanent=True)
-    if error.code.startswith(_CALM):
+    if error.code.startswith(_CALM) and error.code != "teams-not-signed-in":
         return error
     if not error.permanent:
         sentence = "The sign-in service does not answer at the moment. Please try again in a moment."
         return OutsideFailed("sign-in-unavailable", sentence, phase=_PHASE, retry_after=error.retry_after)
+    if error.code.startswith(_OURS):
+        sentence = "Signing in with Microsoft is not set up as it should be. Please tell your administrator."
+        return OutsideFailed("sign-in-misconfigured", sentence, phase=_PHASE, permanent=True)
     if error.code.startswith(_FALSE):
         return NotAllowed("sign-in-not-trusted", "What the sign-in service said about you could not be verified.", phase=_PHASE)
     return OutsideFailed("sign-in-failed", "The sign-in did not succeed. Please start again.", phase=_PHASE, permanent=True)
