@@ -6,7 +6,7 @@ may be somebody else under another name. Where two people of a visit signed in w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from vestibule.tenancy.service import bound
 from vestibule.visits.model import Participant, PersonRole, Visit
 
 _PHASE: Final = "meeting.binding"
+# As what a record may call a clinician: its own user, or a FHIR resource.
+KINDS: Final = ("user", "Practitioner", "PractitionerRole", "Person")
 
 
 class Bindings:
@@ -129,6 +131,15 @@ class Bindings:
         items = [(ConnectionId(row["connection_id"]), self._binding(tenant, row)) for row in rows[:most]]
         return Page(items, cursor(str(rows[most - 1]["id"])) if len(rows) > most else "")
 
+    async def search(self, tx: Tx, text: str, connections: Iterable[ConnectionId]) -> list[tuple[ConnectionId, Binding]]:
+        """Those of whoever one of these connections' records calls exactly so, and those of the account of that object id."""
+        tenant = bound(tx)
+        rows = {row["id"]: row for row in await self._store.with_object(tenant, tx, [text.lower()])}
+        for connection in connections:
+            keys = [key for kind in KINDS for key in self._hashes(tenant, connection, f"{kind}:{text}")]
+            rows |= {row["id"]: row for row in await self._store.of_keys(tenant, tx, connection, keys)}
+        return [(ConnectionId(row["connection_id"]), self._binding(tenant, row)) for _, row in sorted(rows.items())]
+
     async def count(self, tx: Tx) -> int:
         """How many have signed in."""
         return await self._store.count(bound(tx), tx)
@@ -139,7 +150,10 @@ class Bindings:
 
     def _keys(self, tenant: TenantId, connection: ConnectionId, person: Participant) -> list[bytes]:
         """The keyed hashes by which the row of a person is found, the current key's first; none for nobody of the record."""
-        return self._box.keyed_hashes(f"meeting-binding|{tenant}|{connection}|{_name(person)}") if person.person else []
+        return self._hashes(tenant, connection, _name(person)) if person.person else []
+
+    def _hashes(self, tenant: TenantId, connection: ConnectionId, name: str) -> list[bytes]:
+        return self._box.keyed_hashes(f"meeting-binding|{tenant}|{connection}|{name}")
 
 
 def nobody() -> NotFound:

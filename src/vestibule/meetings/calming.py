@@ -22,14 +22,6 @@ _OURS: Final = (
     "outside-insecure",
     "outside-refused-address",
 )
-    "teams-not-signed-in",
-    "openid-",
-    "token-invalid-client",
-    "token-invalid-scope",
-    "outside-bad-url",
-    "outside-insecure",
-    "outside-refused-address",
-)
 # Somebody, somewhere, is not who they say they are.
 _FALSE: Final = ("jwt-", "id-token-", "callback-issuer", "entra-person-missing")
 
