@@ -1,0 +1,57 @@
+"""A visit in Teams as its people live it: launch, the one-time sign-in, the lobby, the meeting, live status, the end, and the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from support.chromium import person, violations
+from support.first_visit import Patient, book, come_to_the_waiting_room, everything, told
+from support.in_teams import Host, join_as, meets_in_teams, taken_there
+from support.set_up import Portal
+from vestibule.demo import Demo
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(tmp_path_factory: Any) -> AsyncIterator[Demo]:
+    """Everything, started once for this file."""
+    async with everything(tmp_path_factory.mktemp("demo"), 24000 + os.getpid() % 2000) as running:
+        yield running
+
+
+async def test_a_whole_visit_in_teams_from_one_click_of_the_administrator_to_the_attendance_report(browser: Browser, demo: Demo) -> None:
+    booking = book(demo, "Theodore", "Tess")
+    async with person(browser) as office, person(browser) as desk, person(browser, phone=True) as hand:
+        await meets_in_teams(Portal(office), demo)
+        host, patient = Host(desk, demo), Patient(hand, demo)
+        await host.open_schedule(booking)
+        await host.begin(booking)
+        await host.join()
+        window = await host.sign_in_page()
+        await host.sign_in(window)
+        await host.ready()
+        await come_to_the_waiting_room(patient, booking)
+        assert "/teams/" not in await patient.page.content()
+        await host.open_meeting()
+        await expect(host.story).to_contain_text("You connected")
+        await host.admit()
+        call = await taken_there(patient, demo)
+        await join_as(call, booking.name)
+        await call.inside(2)
+        await expect(host.frame.locator("#at-banner")).to_contain_text("Connected")
+        await expect(host.story).to_contain_text("Sent to record")
+        assert await violations(host.page) == []
+        await host.end_for_all()
+        await expect(host.frame.get_by_text("The call in Teams goes on.")).to_be_visible()
+        await host.call.press("End for everybody")
+        await expect(host.frame.get_by_text("The call in Teams goes on.")).to_be_hidden()
+        await expect(call.page.get_by_role("heading", name="The meeting has ended")).to_be_visible()
+        calls = await told(demo, booking, 4)
+        assert calls[:2] == [("clinician", "connected"), ("patient", "connected")]
+        assert sorted(calls[2:]) == [("clinician", "disconnected"), ("patient", "disconnected")]
+        await expect(host.frame.get_by_role("button", name="Completed")).to_have_attribute("aria-pressed", "true")
+        assert host.page.mistakes == []  # type: ignore[attr-defined]
