@@ -19,6 +19,7 @@ from practice.microsoft.graph.model import Permission
 from practice.times import instant
 
 AUDIENCES = ("https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000")
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _PAGE = re.compile(r"odata\.maxpagesize=(\d{1,6})", re.IGNORECASE)
 _NEWER = re.compile(r"include-unknown-enum-members", re.IGNORECASE)
 
@@ -156,13 +157,15 @@ def only(body: Mapping[str, Any], names: frozenset[str], kind: str) -> None:
 
 def moment(text: str, name: str) -> datetime:
     """An instant with its offset; 400 for anything else."""
+    wrong = bad(f"Cannot convert the literal '{text[:60]}' to the expected type 'Edm.DateTimeOffset' ({name}).")
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise bad(f"Cannot convert the literal '{text[:60]}' to the expected type 'Edm.DateTimeOffset' ({name}).") from error
-    if found.tzinfo is None:
-        raise bad(f"Cannot convert the literal '{text[:60]}' to the expected type 'Edm.DateTimeOffset' ({name}).")
-    return found.astimezone(UTC)
+        whole = found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise wrong from error
+    if found.tzinfo is None or not _FIRST_YEAR <= whole.year <= _LAST_YEAR:
+        raise wrong
+    return whole
 
 
 def newer(request: web.Request) -> bool:
@@ -173,12 +176,15 @@ def newer(request: web.Request) -> bool:
 def page_size(request: web.Request, most: int) -> int:
     """How many entries a page has: `Prefer: odata.maxpagesize`, up to what the service gives."""
     asked = next((found for value in request.headers.getall("Prefer", []) if (found := _PAGE.search(value))), None)
-    return min(int(asked[1]), most) if asked and int(asked[1]) else most
+    return min(int(asked[1]) or most, most) if asked else most
 
 
 def paged(request: web.Request, rows: Sequence[dict[str, Any]], most: int, *, at: str = "") -> tuple[list[dict[str, Any]], str]:
     """A page of rows, and the link to the next one; `at` where that stands at another address than this page."""
-    size, skip = page_size(request, most), int(request.query.get("$skiptoken", "0") or 0)
+    size, token = page_size(request, most), request.query.get("$skiptoken", "0")
+    if not re.fullmatch(r"[0-9]{1,9}", token):
+        raise bad("Skip token is null or malformed.")
+    skip = int(token)
     rest = skip + size
     if rest >= len(rows):
         return list(rows[skip:rest]), ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from practice.times import instant
 JOIN = "/teams/meetup-join/"
 VISIT = "/teams/visit/route"
 _DIGITS = "0123456789"
+_THREAD = re.compile(r"19:meeting_[^@/]+@thread\.v2")
 
 
 class Shelf:
@@ -34,6 +37,8 @@ class Shelf:
         self.meetings: dict[str, OnlineMeeting] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self._keyed: dict[tuple[str, str, str], str] = {}
+        self._threads: dict[str, str] = {}
+        self._made: Counter[tuple[str, str, str]] = Counter()
         self._path = folder / "graph.jsonl"
         self._recover()
         self._file = self._path.open("ab")
@@ -60,6 +65,9 @@ class Shelf:
         self._file.flush()
 
     def _hold(self, meeting: OnlineMeeting) -> None:
+        if meeting.id not in self.meetings:
+            self._made[meeting.tid, meeting.organizer, meeting.created[:7]] += 1
+        self._threads[meeting.thread] = meeting.id
         self.meetings[meeting.id] = meeting
         key = (meeting.tid, meeting.organizer, meeting.external_id)
         if meeting.external_id and not meeting.deleted:
@@ -106,15 +114,18 @@ class Shelf:
 
     def thread(self, thread: str) -> OnlineMeeting | None:
         """By the name of its chat, as it stands in its links once they are unescaped."""
-        return next((one for one in self.meetings.values() if one.thread == thread and not one.deleted), None)
+        return self.meeting(self._threads.get(thread, ""))
 
     def join(self, url: str) -> OnlineMeeting | None:
         """By its join link, escaped however often."""
-        return next((one for one in self.meetings.values() if _plain(one.join_url) == _plain(url) and not one.deleted), None)
+        plain = _plain(url)
+        named = _THREAD.search(plain)
+        found = self.thread(named[0]) if named else None
+        return found if found and _plain(found.join_url) == plain else None
 
     def made_in(self, tid: str, organizer: str, month: str) -> int:
         """How many meetings an organizer had made in a month (`2026-11`)."""
-        return sum((one.tid, one.organizer) == (tid, organizer) and one.created.startswith(month) for one in self.meetings.values())
+        return self._made[tid, organizer, month]
 
     # ------------------------------------------------------------------ subscriptions
 
