@@ -41,6 +41,8 @@ async def microsoft(
     return page(
         request,
         "meetings/microsoft.html",
+        brand=standing.organisation.name,
+        support_phone="",  # for patients; who reads this page works here
         base=f"/s/{principal.session}",
         framed=principal.framed,
         bound=bound,

@@ -36,7 +36,8 @@ from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import SIGN_INS
 from vestibule.platform.web.cookies import Cookie
 from vestibule.protocols.oauth2 import Returned, new_verifier
-from vestibule.tenancy.service import bound
+from vestibule.tenancy.model import Tenant
+from vestibule.tenancy.service import Tenancy, bound
 from vestibule.visits.model import Participant, Visit
 from vestibule.visits.service import Visits
 
@@ -79,6 +80,7 @@ class Standing:
         object_id: who they are at Microsoft; empty when they have not signed in.
     """
 
+    organisation: Tenant
     connected: bool
     known: bool
     object_id: str = ""
@@ -107,6 +109,7 @@ class MicrosoftSignIns:
         box: SecretBox,
         audit: Audit,
         identity: Identity,
+        tenancy: Tenancy,
         visits: Visits,
         settings: MeetingSettings,
         bindings: Bindings,
@@ -119,6 +122,7 @@ class MicrosoftSignIns:
         self._box = box
         self._audit = audit
         self._identity = identity
+        self._tenancy = tenancy
         self._visits = visits
         self._settings = settings
         self._bindings = bindings
@@ -133,10 +137,11 @@ class MicrosoftSignIns:
         """Whether there is somewhere to sign in, and whether they have."""
         async with self._db.tenant(principal.tenant) as tx:
             visit, person = await self._who(tx, principal)
-            settings = await self._settings.get(tx)
+            settings, organisation = await self._settings.get(tx), await self._tenancy.tenant(tx)
             if person is None or visit.connection is None or not person.person:
-                return Standing(settings.connected, known=False)
-            return Standing(settings.connected, known=True, object_id=await self._bindings.object_id(tx, visit.connection, person))
+                return Standing(organisation, settings.connected, known=False)
+            object_id = await self._bindings.object_id(tx, visit.connection, person)
+            return Standing(organisation, settings.connected, known=True, object_id=object_id)
 
     async def probe(self, principal: Principal, object_id: str) -> str:
         """Whether a meeting could be made for this account: empty, or the code of what stands in the way. Changes nothing.

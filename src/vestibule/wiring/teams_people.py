@@ -18,6 +18,7 @@ def make_microsoft_sign_ins(parts: Parts) -> MicrosoftSignIns:
         box=parts.box,
         audit=parts.audit,
         identity=parts.identity,
+        tenancy=parts.tenancy,
         visits=parts.visits,
         settings=parts.meetings.settings,
         bindings=parts.meetings.bindings,
