@@ -118,7 +118,7 @@ class Doing:
         except VestibuleError as error:
             return await self._not_made(effect, error)
         deaf = not await self._watched(asked, asked.wish, made)
-        return Done(lambda tx: self._made(tx, visit, asked.wish, made, deaf=deaf))
+        return Done(lambda tx: self._made(tx, visit, asked, made, deaf=deaf))
 
     async def _read(self, effect: Effect, *, wish: bool = False) -> Asked | None:
         """None where there is nothing to do any more."""
@@ -170,9 +170,9 @@ class Doing:
         """All tries are used up."""
         await self._failed(tx, _visit(effect), int(effect.payload["round"]), code)
 
-    async def _made(self, tx: Tx, visit: VisitId, wish: Wish | None, made: Made, *, deaf: bool) -> None:
+    async def _made(self, tx: Tx, visit: VisitId, asked: Asked, made: Made, *, deaf: bool) -> None:
         """In one transaction: the meeting is kept, and the visit's list says that it is there."""
-        found, meeting = await self._locked(tx, visit)
+        wish, (found, meeting) = asked.wish, await self._locked(tx, visit)
         if meeting is None or meeting.state in _DONE or wish is None:
             return
         await self._kept.change(
@@ -190,7 +190,8 @@ class Doing:
             await self._organizers.count(tx, wish.organizer)
         if found.over or meeting.visit != found.id:
             return
-        await self._visits.attending.note(tx, found.id, EventKind.MEETING_MADE, {"kind": "teams"})
+        whose = "default" if wish.organizer == asked.settings.default_host else "provider"
+        await self._visits.attending.note(tx, found.id, EventKind.MEETING_MADE, {"organizer": whose})
         if deaf:
             await self._delays.say(tx, meeting.visit, REMOVED)
 

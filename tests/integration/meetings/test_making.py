@@ -79,6 +79,7 @@ async def test_where_no_clinician_is_known_the_default_host_organises(office: Me
     meeting = await office.meeting(visit)
     assert meeting is not None
     assert (meeting.organizer, meeting.state) == (HOST, MeetingState.MADE)
+    assert [event.body for event in await office.events(visit) if event.kind == "meeting_made"] == [{"organizer": "default"}]
 
 
 async def test_a_second_clinician_presents_and_the_meeting_is_made_once(office: MeetingOffice) -> None:
