@@ -91,9 +91,11 @@ class MeetingChoice:
             raise NotAllowed("teams-sign-in-needed", "Sign in with Microsoft once, then the meeting opens.", phase=_PHASE)
         if meeting.state is not MeetingState.MADE:
             raise Conflict("meeting-not-ready", "The meeting is being prepared. Try again in a moment.", phase=_PHASE, permanent=False)
-        await self._kept.give_way(tx, visit.id, who.id)
         if who.role is not PersonRole.PROVIDER:
+            await self._kept.give_way(tx, visit.id, who.id)
             return meeting.visitor_url or meeting.join_url
+        account = await self._bindings.object_id(tx, visit.connection, who)
+        await self._kept.give_way(tx, visit.id, who.id, account=account)
         await self._bindings.used(tx, visit.connection, who)
         return meeting.join_url
 

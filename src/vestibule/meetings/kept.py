@@ -8,7 +8,8 @@ from typing import Any, Final
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ParticipantId, TenantId, VisitId
 from vestibule.kit.secretbox import SecretBox
-from vestibule.meetings.model import Meeting, MeetingState, Way
+from vestibule.meetings.model import Identity, IdentityKind, Meeting, MeetingState, Way
+from vestibule.meetings.roster import identity_key
 from vestibule.meetings.store.meetings import MeetingStore, Row
 from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.service import bound
@@ -115,14 +116,15 @@ class MeetingsKept:
 
     # ------------------------------------------------------------------ ways in
 
-    async def give_way(self, tx: Tx, visit: VisitId, participant: ParticipantId) -> None:
-        """This person was shown the way in just now."""
-        await self._store.give_way(bound(tx), tx, visit, participant, self._clock.now())
+    async def give_way(self, tx: Tx, visit: VisitId, participant: ParticipantId, *, account: str = "") -> None:
+        """This person was shown the way in just now; `account` is their object id, where it is known."""
+        identity = identity_key(self._box, Identity(IdentityKind.USER, account)) if account else None
+        await self._store.give_way(bound(tx), tx, visit, participant, self._clock.now(), identity)
 
     async def ways(self, tx: Tx, visit: VisitId) -> list[Way]:
         """To whom it was given, the latest first."""
         rows = await self._store.ways(bound(tx), tx, visit)
-        return [Way(ParticipantId(row["participant_id"]), row["given_at"]) for row in rows]
+        return [Way(ParticipantId(row["participant_id"]), row["given_at"], row["identity_key"]) for row in rows]
 
     async def present(self, tx: Tx, visit: VisitId) -> list[tuple[ParticipantId | None, str]]:
         """Who is in the meeting (`in`) or knocks there (`lobby`); None for somebody who did not come through us."""

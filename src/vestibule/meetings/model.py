@@ -388,7 +388,12 @@ class CloudSeen:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Somebody whom we gave the way into the meeting."""
+    """Somebody whom we gave the way into the meeting.
+
+    Attributes:
+        identity: a keyed hash of their account, where we know it.
+    """
 
     participant: ParticipantId
     given_at: datetime
+    identity: bytes | None = field(default=None, repr=False)

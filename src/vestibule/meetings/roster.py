@@ -177,7 +177,7 @@ class Roster:
         by_account = around.accounts.get(identity.id.lower()) if identity.kind is IdentityKind.USER else None
         if by_account is not None:
             return by_account
-        if identity.kind in {IdentityKind.PHONE, IdentityKind.APPLICATION} or _is_colleague(identity, around.directory):
+        if identity.kind in {IdentityKind.PHONE, IdentityKind.APPLICATION} or colleague(identity, around.directory):
             return None
         again = next((row.participant for row in self.rows.values() if key and row.identity == key and row.participant), None)
         return again or self._guest(identity, around)
@@ -188,7 +188,7 @@ class Roster:
         there = {row.participant for row in self.rows.values() if row.state is not Presence.GONE}
         absent = [who for who in shown if who.id not in there]
         guess = [who for who in absent if who.role is not PersonRole.PROVIDER]
-        found = _named(absent, identity.name) or next(iter(guess), None) or _named(shown, identity.name)
+        found = named(absent, identity.name) or next(iter(guess), None) or named(shown, identity.name)
         return found.id if found else None
 
 
@@ -231,12 +231,13 @@ def _was_there(row: Present, at: datetime) -> list[Step]:
     return [Step(StepKind.CAME, row.participant, at), Step(StepKind.WENT, row.participant, max(row.as_of, at))]
 
 
-def _is_colleague(identity: Identity, directory: str) -> bool:
+def colleague(identity: Identity, directory: str) -> bool:
     """An account of the organisation's own that nobody of the visit has: no patient's, and no guess."""
     return identity.kind is IdentityKind.USER and bool(identity.directory) and identity.directory.lower() == directory.lower()
 
 
-def _named(people: Sequence[Participant], name: str) -> Participant | None:
+def named(people: Sequence[Participant], name: str) -> Participant | None:
+    """Whoever of these is called so; nobody where no name is given."""
     wanted = _plain(name)
     return next((one for one in people if wanted and _plain(one.name) == wanted), None)
 

@@ -16,7 +16,7 @@ from vestibule.platform.telemetry.logs import log
 from vestibule.portal.sweeping import EhrSignInSweep
 from vestibule.retention.service import Retention
 from vestibule.wiring.launching import make_launches
-from vestibule.wiring.meeting import make_ending
+from vestibule.wiring.meeting import make_afterwards, make_ending
 from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
@@ -56,6 +56,7 @@ class Tidying:
         launches, ehr = launches or make_launches(parts), EhrSignInSweep(parts.clock)
         feed, contacts = FeedForgetting(parts.clock), parts.messages.forgetting
         outcomes, receipts, ending = make_outcomes(parts), make_receipts(parts, {}), make_ending(parts)
+        afterwards = make_afterwards(parts)
         subscriptions, delays, inbox = make_subscriptions(parts), make_delays(parts), parts.meetings.inbox
         self._db = parts.db
         self._portion = portion
@@ -82,6 +83,7 @@ class Tidying:
             Chore("meeting-subscriptions", subscriptions.due, subscriptions.renew),
             Chore("meeting-silence", delays.whose_silent, delays.find),
         )
+        self._afterwards = Chore("meetings-afterwards", afterwards.due, afterwards.do)
 
     async def round(self) -> None:
         """Everything that is due now. What fails for one organisation, and it may fail for long, keeps no other's data a day longer."""
@@ -93,6 +95,10 @@ class Tidying:
         """What somebody may be waiting for."""
         for chore in self.quick:
             await attempt(chore.name, self._through(chore))
+
+    async def afterwards_round(self) -> None:
+        """What is asked of others, who may take their time."""
+        await attempt(self._afterwards.name, self._through(self._afterwards))
 
     async def _through(self, chore: Chore) -> None:
         after = _FIRST

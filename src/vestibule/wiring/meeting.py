@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vestibule.meetings.afterwards import Afterwards
 from vestibule.meetings.delays import Delays
 from vestibule.meetings.doing import Doing, Watch
 from vestibule.meetings.ending import Ending
@@ -56,3 +57,19 @@ def meeting_worker(parts: Parts) -> Worker:
 def make_ending(parts: Parts) -> Ending:
     """Ends visits whose call is over."""
     return Ending(visits=parts.visits, kept=parts.meetings.kept)
+
+
+def make_afterwards(parts: Parts) -> Afterwards:
+    """Looks after meetings whose call is over."""
+    meetings, cloud = parts.meetings, make_cloud(parts)
+    return Afterwards(
+        db=parts.db,
+        clock=parts.clock,
+        box=parts.box,
+        visits=parts.visits,
+        kept=meetings.kept,
+        accounts=meetings.settings,
+        people=meetings.bindings,
+        cloud=cloud,
+        watching=make_subscriptions(parts, cloud, meetings.settings),
+    )

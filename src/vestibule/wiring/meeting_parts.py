@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vestibule.kit.clock import Clock
 from vestibule.kit.secretbox import SecretBox
+from vestibule.meetings.afterwards import Reminding
 from vestibule.meetings.bindings import Bindings
 from vestibule.meetings.choosing import MeetingChoice
 from vestibule.meetings.inbox import Inbox
@@ -48,7 +49,7 @@ def meeting_parts(
     bindings = Bindings(clock=clock, box=box, audit=audit)
     making = Making(clock=clock, visits=visits, effects=effects, kept=kept, settings=settings)
     inbox = Inbox(clock=clock, box=box)
-    visits.subscribers.extend((making.on_event, inbox.on_event))
+    visits.subscribers.extend((making.on_event, inbox.on_event, Reminding(clock=clock, kept=kept).on_event))
     bindings.on_bound.append(making.bound)
     return MeetingParts(
         keys=keys,

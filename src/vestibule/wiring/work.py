@@ -61,6 +61,7 @@ async def keep_house(parts: Parts) -> None:
     await asyncio.gather(
         _again("presence", _CHORES_EVERY, lambda: parts.visits.presence.reap(parts.db)),
         _again("messages", _CHORES_EVERY, tidying.quick_round),
+        _again("afterwards", _CHORES_EVERY, tidying.afterwards_round),
         _again("retention", _SLOW_CHORES_EVERY, tidying.round),
         _again("numbers", _CHORES_EVERY, lambda: orders.round(parts.db)),
     )

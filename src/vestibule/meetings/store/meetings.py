@@ -87,22 +87,27 @@ class MeetingStore:
 
     # ------------------------------------------------------------------ ways in
 
-    async def give_way(self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId, at: datetime) -> None:
-        """Somebody was shown the way in; the latest time counts."""
+    async def give_way(
+        self, tenant: TenantId, tx: Tx, visit: VisitId, participant: ParticipantId, at: datetime, identity: bytes | None
+    ) -> None:
+        """Somebody was shown the way in; the latest time counts, and the latest account that is known."""
         await tx.execute(
-            "insert into meeting_ways (tenant_id, visit_id, participant_id, given_at) values ($1, $2, $3, $4)"
-            " on conflict (tenant_id, visit_id, participant_id) do update set given_at = $4",
+            "insert into meeting_ways (tenant_id, visit_id, participant_id, given_at, identity_key) values ($1, $2, $3, $4, $5)"
+            " on conflict (tenant_id, visit_id, participant_id)"
+            " do update set given_at = $4, identity_key = coalesce($5, meeting_ways.identity_key)",
             tenant,
             visit,
             participant,
             at,
+            identity,
         )
 
     async def ways(self, tenant: TenantId, tx: Tx, visit: VisitId) -> list[Row]:
         """To whom it was given, the latest first."""
         return list(
             await tx.fetch(
-                "select participant_id, given_at from meeting_ways where tenant_id = $1 and visit_id = $2 order by given_at desc",
+                "select participant_id, given_at, identity_key from meeting_ways where tenant_id = $1 and visit_id = $2"
+                " order by given_at desc",
                 tenant,
                 visit,
             )
