@@ -113,7 +113,7 @@ class Visit:
 
     async def _all_told(self) -> bool:
         owed = (
-            "select from effects where state <> 'done'"
+            "select from effects where state not in ('done', 'cancelled')"
             " and visit_id = (select visit_id from visit_identifiers where system = 'csn' and value = $1)"
         )
         return not await self.house.rows(owed, self.csn)
@@ -213,7 +213,8 @@ async def whole(folder: Path, database_url: str = "", **changes: Any) -> AsyncIt
         hospital = await start_hospital()
         stack.push_async_callback(hospital.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-        house = Whole(settings_of(folder, database_url, **changes), hospital, session, stack)
+        cloud = {"entra_authority": f"{hospital.hospital.at.microsoft}/organizations/v2.0", "graph_url": hospital.hospital.at.graph}
+        house = Whole(settings_of(folder, database_url, **{**cloud, **changes}), hospital, session, stack)
         await house.start("serve")
         await house.introduce()
         await house.start("worker")
