@@ -42,6 +42,7 @@ class Over:
     def takes_place(self) -> None:
         calls = self.caller.hospital.hospital.calls
         calls.join(self.meeting.id, who="user", name="Rosa Okafor", person=ROSA, tid=ALDER)
+        self.clock.ahead += 1
         for _ in range(2):
             amy = calls.join(self.meeting.id, who="guest", name="Amy Shaw", person="amy")
             calls.admit(amy.id)
@@ -123,6 +124,8 @@ async def test_call_records_are_found_by_their_time_and_matched_by_their_link(ov
     session = whole.sessions[0]
     assert isinstance(session.caller, ParticipantEndpoint)
     assert session.caller.identity.user.id == ROSA
+    guest = whole.sessions[1].caller.identity.user
+    assert (guest.display_name, guest.id.partition(":")[0]) == (None, "teamsvisitor")
     (segment,) = session.segments
     assert [media.label for media in segment.media] == ["main-audio", "main-video"]
     assert segment.media[0].caller_network.ip_address

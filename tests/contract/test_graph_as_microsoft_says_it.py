@@ -113,6 +113,6 @@ async def test_without_a_policy_the_refusal_is_the_documented_one(caller: Caller
     caller.hospital.setup(remove={"access_policies": ["Vestibule"]})
     with pytest.raises(ODataError) as refused:
         await made(graph)
-    assert refused.value.error.code == "Unauthorized"
-    assert refused.value.error.message.startswith("App ")
+    assert refused.value.response_status_code == 403
+    assert (refused.value.error.code, refused.value.error.message) == ("Forbidden", "No Application Access Policy found for this app")
     assert refused.value.error.inner_error.request_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from practice.microsoft.graph.model import Generation, GuestIds, NoticeFault
+from practice.microsoft.graph.model import Generation, GuestIds, NoticeFault, PolicyWords
 from practice.screens.fields import Field, fixed
 
 _TRICKS = {"": "as they should", "duplicate": "each twice", "reorder": "the next one first", "drop": "never"}
@@ -33,6 +33,7 @@ CLOUD_FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("report_seconds", "An attendance report is there after (s)", "number"),
             Field("record_seconds", "A call record is there after (s)", "number"),
             Field("days", "Call records are kept for (days)", "number"),
+            Field("policy_words", "A missing policy is said", "choice", options=fixed(*((word, word) for word in get_args(PolicyWords)))),
             Field("guest_ids", "A guest's id afterwards", "choice", options=fixed(*((word, word) for word in get_args(GuestIds)))),
         ],
     ),

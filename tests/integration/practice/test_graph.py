@@ -180,10 +180,10 @@ async def test_the_same_id_is_another_meeting_for_another_organizer(caller: Call
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
-        ({"people_accounts": [{"oid": ROSA, "licences": []}]}, 403, "licensed"),
+        ({"people_accounts": [{"oid": ROSA, "licences": []}]}, 403, "license"),
         ({"people_accounts": [{"oid": ROSA, "enabled": False}]}, 404, "User lookup"),
-        ({"access_policies": [{"name": "Vestibule", "everyone": False, "granted_to": [INGRID]}]}, 403, "not authorized to Create meeting"),
-        ({"access_policies": [{"name": "Vestibule", "tid": BIRCH}]}, 403, "not authorized to Create meeting"),
+        ({"access_policies": [{"name": "Vestibule", "everyone": False, "granted_to": [INGRID]}]}, 403, "No Application Access Policy"),
+        ({"access_policies": [{"name": "Vestibule", "tid": BIRCH}]}, 403, "No Application Access Policy"),
         ({"cloud": {"monthly": 1}}, 429, "month"),
     ],
     ids=["licence", "account", "policy", "policy elsewhere", "month"],
@@ -195,6 +195,25 @@ async def test_why_a_meeting_cannot_be_made_is_said(caller: Caller, changes: dic
     assert answer.status == status
     assert words in answer.json["error"]["message"]
     assert status != 429 or int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [("forbidden", "Forbidden", "found for this app"), ("general", "General", ROSA), ("unauthorized", "Unauthorized", "on behalf of user")],
+)
+async def test_a_missing_policy_is_said_as_it_was_at_one_time_or_another(caller: Caller, words: str, code: str, says: str) -> None:
+    caller.hospital.setup(cloud={"policy_words": words}, remove={"access_policies": ["Vestibule"]})
+    answer = await caller.ask("POST", f"{MEETINGS}/createOrGet", json={"externalId": "visit-1"})
+    assert (answer.status, answer.json["error"]["code"]) == (403, code)
+    assert says in answer.json["error"]["message"]
+
+
+async def test_a_meeting_of_another_directory_cannot_be_subscribed_to(caller: Caller) -> None:
+    house = caller.hospital.hospital
+    theirs = house.graph.keep(house.graph.make(BIRCH, "mei", start=WHEN["startDateTime"], end=WHEN["endDateTime"]))
+    async with hearing() as ear:
+        with pytest.raises(AssertionError, match="does not match the token tenant"):
+            await subscribed(caller, ear, {"joinWebUrl": theirs.join_url})
 
 
 async def test_too_many_calls_in_a_second_are_told_when_to_come_again(caller: Caller) -> None:

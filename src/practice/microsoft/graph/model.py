@@ -24,6 +24,7 @@ Permission = Literal[
 Licence = Literal["teams", "teams_premium"]
 Generation = Literal["event", "roster", "delta"]
 GuestIds = Literal["same", "other", "none"]
+PolicyWords = Literal["forbidden", "general", "unauthorized"]
 Trick = Literal["", "duplicate", "reorder", "drop"]
 NoticeFault = Literal[
     "none", "client-state", "audience", "issuer", "appid", "expired", "unsigned", "signature", "no-token", "data", "data-signature", "key"
@@ -65,9 +66,11 @@ class CloudManners(Struct, kw_only=True):
         retry_seconds: the first pause before a delivery is tried again; it doubles.
         report_seconds: after the end of a call until its attendance report is there.
         record_seconds: the same for its call record.
+        policy_words: how a missing access policy is said: as documented today (`forbidden`), as SDKs report it (`general`), or as
+            documented before (`unauthorized`).
         days: for how long call records are kept.
         guest_ids: by what reports and records call somebody without an account: as notifications did (`same`), otherwise (`other`), or
-            not at all (`none`): nothing says which it is.
+            not at all (`none`). Of records `other` has been seen: a user of no directory and no name.
     """
 
     keeps: dict[str, Any] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class CloudManners(Struct, kw_only=True):
     record_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 4
     days: Annotated[int, Meta(ge=1, le=365)] = 30
     guest_ids: GuestIds = "other"
+    policy_words: PolicyWords = "forbidden"
 
 
 @dataclass(frozen=True)

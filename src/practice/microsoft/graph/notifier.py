@@ -28,6 +28,7 @@ from practice.teams.model import Happening
 KIND: Final = "notice"
 _TRIES: Final = 12
 _LONGEST_PAUSE: Final = 60.0
+_PATIENCE: Final = 0.2
 _OK: Final = 200
 _SIGNING_FAULTS: Final = {"unsigned": "unsigned", "signature": "signature"}
 
@@ -89,10 +90,21 @@ class Notifier:
         url, trick = subscription.url, self._manners.trick
         if trick == "reorder" and url not in self._held:
             self._held[url] = notice
+            self._soon(self._release(url))
             return
         self._waiting[url] += [notice, notice] if trick == "duplicate" else [notice]
         if url in self._held:
             self._waiting[url].append(self._held.pop(url))
+        self._begin(url)
+
+    async def _release(self, url: str) -> None:
+        """What waits for a next one that does not come leaves in the end."""
+        await asyncio.sleep(max(self._manners.retry_seconds, _PATIENCE))
+        if url in self._held:
+            self._waiting[url].append(self._held.pop(url))
+            self._begin(url)
+
+    def _begin(self, url: str) -> None:
         if url not in self._working:
             self._working.add(url)
             self._soon(self._work(url))

@@ -15,6 +15,12 @@ from practice.model import Account, Book
 
 # Part numbers as Microsoft's list of product names has them, and the service plans in them that matter here.
 _SKUS: Final = {"teams": ("SPE_E3", "TEAMS1"), "teams_premium": ("Microsoft_Teams_Premium", "TEAMSPRO_VIRTUALAPPT")}
+_NO_LICENCE: Final = "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them."
+_NO_POLICY: Final = {
+    "forbidden": ("Forbidden", "No Application Access Policy found for this app"),
+    "general": ("General", "No application access policy found for this app {app} on the user {user}."),
+    "unauthorized": ("Unauthorized", "App {app} is not authorized to Create meeting on behalf of user {user}"),
+}
 _FIRST = ("businessPhones", "displayName", "givenName", "jobTitle", "mail", "surname", "userPrincipalName", "id")
 _MORE = ("accountEnabled", "userType", "assignedPlans")
 
@@ -37,9 +43,10 @@ def organizer(house: Hospital, caller: Caller, oid: str) -> Account:
     if account is None or not account.enabled:
         raise not_found("User lookup by user id failed in AAD.")
     if not any(policy.lets(caller.app_id, caller.tid, oid) for policy in house.book.access_policies):
-        raise GraphError(403, "Unauthorized", f"App {caller.app_id} is not authorized to Create meeting on behalf of user {oid}")
+        code, words = _NO_POLICY[house.book.cloud.policy_words]
+        raise GraphError(403, code, words.format(app=caller.app_id, user=oid))
     if "teams" not in account.licences:
-        raise GraphError(403, "Forbidden", f"User {oid} is not licensed for Microsoft Teams.")
+        raise GraphError(403, "Forbidden", _NO_LICENCE)
     return account
 
 

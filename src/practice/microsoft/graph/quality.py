@@ -29,8 +29,11 @@ def session(house: Hospital, call: Call, one: Presence, *, segments: bool) -> di
 
 
 def whose(house: Hospital, one: Presence) -> dict[str, Any]:
-    """An identity set: under `user` with an account, under `guest` without."""
-    return {one.who: identity(house, one)}
+    """An identity set: under `user` with an account; without one as has been seen (a user of no directory and no name), or as a guest."""
+    who = identity(house, one)
+    if one.who == "guest" and house.book.cloud.guest_ids == "other":
+        return {"user": {**who, "id": who["id"].removeprefix("8:"), "displayName": None}}
+    return {one.who: who}
 
 
 def _service() -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def create(request: web.Request) -> web.Response:
     house, caller = hospital(request), _caller(request, "subscribe")
     body = await body_of(request)
     only(body, _NAMES, "microsoft.graph.subscription")
-    meeting = _meeting(request, house, _text(body, "resource"))
+    meeting = _meeting(request, house, caller, _text(body, "resource"))
     if _text(body, "changeType") != "updated":
         raise bad("changeType must be 'updated' for this resource.")
     if body.get("includeResourceData") is not True:
@@ -139,7 +139,7 @@ def _mine(request: web.Request, endpoint: str) -> Subscription:
     return found
 
 
-def _meeting(request: web.Request, house: Hospital, resource: str) -> OnlineMeeting:
+def _meeting(request: web.Request, house: Hospital, caller: Caller, resource: str) -> OnlineMeeting:
     if not request.path.startswith(f"{GRAPH}/beta/"):
         raise GraphError(400, "InvalidRequest", f"Resource '{resource[:40]}' is not supported in this version.")
     found = _EVENTS.fullmatch(resource) or _BY_FILTER.fullmatch(resource)
@@ -147,14 +147,21 @@ def _meeting(request: web.Request, house: Hospital, resource: str) -> OnlineMeet
     meeting = house.graph.join(url) if url else None
     # a join link has escapes of its own: in the resource it must be escaped as a whole, once more
     if meeting is None or url != meeting.join_url:
-        raise GraphError(400, "InvalidRequest", "The resource cannot be subscribed to, or the joinWebUrl in it is not encoded.")
+        raise _extension(400, "BadRequest", "The meeting join url in subscription is not valid.")
+    if meeting.tid != caller.tid:
+        raise _extension(403, "Forbidden", "The meeting tenant does not match the token tenant.")
     return meeting
+
+
+def _extension(status: int, name: str, reason: str) -> GraphError:
+    """A refusal of the service behind, as Graph passes it on."""
+    return GraphError(status, "ExtensionError", f"Operation: Create; Exception: [Status Code: {name}; Reason: {reason}]")
 
 
 def _only_one(house: Hospital, caller: Caller, meeting: OnlineMeeting) -> None:
     there = [one for one in _alive(house) if (one.tid, one.app_id, one.thread) == (caller.tid, caller.app_id, meeting.thread)]
     if there:
-        raise GraphError(409, "Conflict", "A subscription for this application and meeting exists already.")
+        raise _extension(409, "Conflict", "A subscription already exists. It must be deleted before another can be made.")
 
 
 async def _validated(house: Hospital, url: str) -> None:
