@@ -36,9 +36,11 @@ _PLAIN: Final = frozenset(
         "settled_at",
         "quality_at",
         "end_at",
+        "forget_at",
     }
 )
-_AS_KEPT: Final = _PLAIN - {"state", "end_at"}
+_AS_KEPT: Final = _PLAIN - {"state", "end_at", "forget_at"}
+_PORTION: Final = 200
 
 
 class MeetingsKept:
@@ -91,7 +93,9 @@ class MeetingsKept:
         return await self._store.insert(bound(tx), tx, visit.id, starts_at=visit.starts_at, ends_at=visit.ends_at, now=self._clock.now())
 
     async def change(self, tx: Tx, visit: VisitId, **fields: Any) -> None:
-        """Write some of a meeting's attributes, by their names in `Meeting`; `end_at` is when its visit ends by itself."""
+        """Write some of a meeting's attributes, by their names in `Meeting`; `end_at` is when its visit ends by itself, `forget_at` when
+        its links are forgotten.
+        """
         columns: dict[str, Any] = {}
         for name, value in fields.items():
             if name == "join_url":
@@ -113,6 +117,22 @@ class MeetingsKept:
             return
         await self._store.rename(bound(tx), tx, visit, into)
         await self.change(tx, into, join_url=meeting.join_url, visitor_url=meeting.visitor_url)
+
+    # ------------------------------------------------------------------ forgetting
+
+    async def whose_to_forget(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """The next organisations with meetings that were over long ago."""
+        return await self._store.whose_to_forget(db, self._clock.now(), after, most)
+
+    async def forget(self, db: Database, tenant: TenantId) -> int:
+        """Forget the links of one organisation's, and who was shown them; of how many meetings. A chore, with transactions of its own."""
+        forgotten = 0
+        while True:
+            async with db.tenant(tenant) as tx:
+                some = await self._store.forget(tenant, tx, self._clock.now(), _PORTION)
+            forgotten += some
+            if some < _PORTION:
+                return forgotten
 
     # ------------------------------------------------------------------ ways in
 

@@ -25,6 +25,8 @@ from vestibule.visits.service import Visits
 
 # So long after its call is over, with nobody back, a visit in which people met is ended by itself.
 GRACE: Final = timedelta(minutes=2)
+# So long after its visit a meeting's links are kept: Microsoft keeps for 30 days what they are needed to ask for.
+KEPT: Final = timedelta(days=31)
 _OPEN: Final = frozenset({MeetingState.WANTED, MeetingState.FAILED})
 _K = EventKind
 
@@ -122,6 +124,7 @@ class Making:
             return
         in_room = ours is None and any(person.state is PersonState.CONNECTED for person in visit.people)
         if in_room or (ours is not None and (ours.meeting_id or not theirs.meeting_id)):
+            await self._kept.change(tx, younger, forget_at=self._clock.now() + KEPT)
             await self.put(tx, DELETE, younger, str(event.seq))
         else:
             await self._kept.rename(tx, younger, visit.id)
@@ -149,7 +152,7 @@ class Making:
 
     async def _over(self, tx: Tx, visit: Visit) -> None:
         """Nothing is left to be made, and what waits for its next try must not hold up what comes after it."""
-        await self._kept.change(tx, visit.id, end_at=None)
+        await self._kept.change(tx, visit.id, end_at=None, forget_at=self._clock.now() + KEPT)
         await self._withdraw(tx, visit, why="visit-over")
 
     async def _withdraw(self, tx: Tx, visit: Visit, *, why: str) -> None:

@@ -74,6 +74,7 @@ class Tidying:
             Chore("contacts-forgotten", contacts.due, contacts.forget),
             Chore("receipts-forgotten", receipts.due, _within(receipts.sweep)),
             Chore("meeting-notices-forgotten", inbox.whose_old, _within(inbox.forget)),
+            Chore("meetings-forgotten", parts.meetings.kept.whose_to_forget, parts.meetings.kept.forget),
             Chore("meeting-keys-renewed", subscriptions.whose_keys_end, subscriptions.renew_keys),
         )
         self.quick: Sequence[Chore] = (

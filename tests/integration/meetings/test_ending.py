@@ -1,4 +1,4 @@
-"""A visit whose call in Teams is over ends by itself, once people have met and nobody comes back."""
+"""A visit whose call in Teams is over ends by itself, once people have met and nobody comes back; in the end its links are forgotten."""
 
 from __future__ import annotations
 
@@ -88,3 +88,27 @@ async def test_somebody_who_waits_is_not_sent_home(office: MeetingOffice) -> Non
     await call.over()
     await office.step("put_back", call.id, call.patient.id)
     assert await call.later(600) == []
+
+
+@pytest.mark.parametrize("step", ["end_for_all", "cancel"])
+async def test_a_month_after_its_visit_nothing_leads_to_a_meeting_any_more(office: MeetingOffice, step: str) -> None:
+    call = await Call(office).begin()
+    await office.idle()
+    await office.way(call.id, call.patient)
+    await office.step(step, call.id)
+    await office.idle()
+
+    async def forgotten(days: float) -> tuple[list[TenantId], bool, int]:
+        """Who has something to forget after so many days, and whether it is known still: the links, and to whom they were shown."""
+        office.clock.advance(days * 86_400)
+        due = await office.kept.whose_to_forget(office.db, TenantId(type(call.id)(int=0)), 10)
+        await office.kept.forget(office.db, office.tenant)
+        meeting = await office.meeting(call.id)
+        assert meeting is not None
+        async with office.db.tenant(office.tenant) as tx:
+            ways = await office.kept.ways(tx, call.id)
+        return due, bool(meeting.join_url and meeting.visitor_url and meeting.meeting_id), len(ways)
+
+    assert await forgotten(30.9) == ([], True, 1)
+    assert await forgotten(0.2) == ([office.tenant], False, 0)
+    assert await forgotten(1) == ([], False, 0)

@@ -85,6 +85,24 @@ class MeetingStore:
         """The next organisations that have any."""
         return [TenantId(row[0]) for row in await db.ask("select whose_meetings_to_end($1, $2, $3)", at, after, most)]
 
+    async def forget(self, tenant: TenantId, tx: Tx, at: datetime, limit: int) -> int:
+        """Erase the links of meetings over long enough by then, who was shown them and who was there; of how many. Times stay."""
+        rows = await tx.fetch(
+            "update meetings set join_key = null, join_sealed = null, visitor_join_sealed = null, meeting_id = '', forget_at = null"
+            " where tenant_id = $1 and visit_id in"
+            " (select visit_id from meetings where tenant_id = $1 and forget_at <= $2 order by forget_at limit $3) returning visit_id",
+            tenant,
+            at,
+            limit,
+        )
+        for table in ("meeting_ways", "meeting_roster", "meeting_subscriptions"):
+            await tx.execute(f"delete from {table} where tenant_id = $1 and visit_id = any($2::uuid[])", tenant, [r[0] for r in rows])
+        return len(rows)
+
+    async def whose_to_forget(self, db: Database, at: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """The next organisations that have any."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_meetings_to_forget($1, $2, $3)", at, after, most)]
+
     # ------------------------------------------------------------------ ways in
 
     async def give_way(
