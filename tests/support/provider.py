@@ -107,6 +107,7 @@ async def provider(*, entra: bool = False) -> AsyncIterator[Provider]:
         [
             web.get("/.well-known/openid-configuration", one._configuration),
             web.get("/organizations/v2.0/.well-known/openid-configuration", one._configuration),
+            web.get(f"/{TID}/v2.0/.well-known/openid-configuration", one._configuration),
             web.get("/authorize", one._authorize),
             web.post("/token", one._token),
             web.get("/keys", one._keys),

@@ -250,6 +250,15 @@ async def test_the_callback_works_once(there: Clinic) -> None:
     assert (again.status, code_of(again)) == (409, "sign-in-used")
 
 
+async def test_of_an_answer_that_comes_twice_at_once_one_counts(there: Clinic) -> None:
+    guest, browser = await there.clinician()
+    back = await pick(browser, await there.to_microsoft(guest, browser), ROSA.oid)
+    twins = [Browser(there.session, there.house.origin, jar=dict(browser.jar)) for _ in range(4)]
+    answers = await asyncio.gather(*(twin.ask(back) for twin in twins))
+    assert sorted(answer.status for answer in answers) == [303, 409, 409, 409]
+    assert await there.audited(guest) == [("meeting.person-bound", "success", "")]
+
+
 async def test_nobody_is_bound_to_somebody_elses_account_by_a_link(there: Clinic) -> None:
     mallory, (victim, theirs) = await there.clinician(), await there.clinician()
     back = await pick(mallory[1], await there.to_microsoft(*mallory), DEVIKA.oid)
