@@ -16,6 +16,7 @@ from msgraph.generated.models.online_meeting import OnlineMeeting
 from msgraph.generated.models.online_meeting_presenters import OnlineMeetingPresenters
 from msgraph.generated.users.item.online_meetings.create_or_get.create_or_get_post_request_body import CreateOrGetPostRequestBody
 from msgraph.generated.users.item.online_meetings.online_meetings_request_builder import OnlineMeetingsRequestBuilder
+from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
 from practice.server import start
 from support.graph_sdk import adapter
@@ -105,8 +106,12 @@ async def test_somebody_without_an_account_is_given_a_link_of_their_own(graph: G
 async def test_a_person_and_their_licences_are_told(graph: GraphServiceClient) -> None:
     person = await graph.users.by_user_id(ROSA).get()
     assert (person.id, person.user_principal_name) == (ROSA, "rosa.okafor@alder.example")
-    licences = await graph.users.by_user_id(ROSA).license_details.get()
-    assert [plan.service_plan_name for one in licences.value for plan in one.service_plans] == ["TEAMS1"]
+    query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=["id", "assignedPlans"])
+    person = await graph.users.by_user_id(ROSA).get(RequestConfiguration(query_parameters=query))
+    assert [(plan.service, plan.capability_status) for plan in person.assigned_plans] == [("TeamspaceAPI", "Enabled")]
+    with pytest.raises(ODataError) as refused:
+        await graph.users.by_user_id(ROSA).license_details.get()
+    assert refused.value.error.code == "Authorization_RequestDenied"
 
 
 async def test_without_a_policy_the_refusal_is_the_documented_one(caller: Caller, graph: GraphServiceClient) -> None:

@@ -25,6 +25,7 @@ from msgraph.generated.users.item.online_meetings.create_or_get.create_or_get_po
 from msgraph.generated.users.item.online_meetings.item.attendance_reports.item.meeting_attendance_report_item_request_builder import (
     MeetingAttendanceReportItemRequestBuilder,
 )
+from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 from msgraph_beta import GraphRequestAdapter as BetaAdapter
 from msgraph_beta import GraphServiceClient as BetaClient
 from msgraph_beta.generated.models.subscription import Subscription as BetaSubscription
@@ -46,7 +47,7 @@ def said(ask: Ask) -> tuple[int, Any]:
         return 201, {"id": "sub-1", "expirationDateTime": "2026-11-24T10:00:00.1234567Z"}
     if path.endswith("getVirtualAppointmentJoinWebUrl"):
         return 200, {"value": "https://visit.teams.microsoft.com/webrtc-svc/api/route?tid=1"}
-    if path.endswith(("attendanceReports", "callRecords", "licenseDetails")):
+    if path.endswith(("attendanceReports", "callRecords")):
         return 200, {"value": [{"id": "report-1", "joinWebUrl": JOIN}]}
     if "attendanceReports" in path:
         return 200, {"meetingStartDateTime": "2026-11-21T15:00:00Z", "meetingEndDateTime": "2026-11-21T15:30:00Z"}
@@ -158,12 +159,13 @@ async def test_call_records_are_listed_by_time_and_read_with_their_sessions(here
 
 
 async def test_looking_changes_nothing(here: Recording) -> None:
-    plan = {"servicePlanName": "TEAMS1", "provisioningStatus": "Success"}
-    here.say = lambda ask: (200, {"value": [{"servicePlans": [plan]}]})
+    plan = {"servicePlanId": "57ff2da0-773e-42df-b2af-ffb7a2317929", "capabilityStatus": "Enabled", "service": "TeamspaceAPI"}
+    here.say = lambda ask: (200, {"id": ROSA, "assignedPlans": [plan]})
     seen = await here.cloud().look(account(), [ROSA])
     assert [ask.method for ask in here.asked] == ["GET", "GET"]
-    licences, meetings = here.asked
-    same(licences, V1.users.by_user_id(ROSA).license_details.to_get_request_information())
+    person, meetings = here.asked
+    query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=["id", "assignedPlans"])
+    same(person, V1.users.by_user_id(ROSA).to_get_request_information(RequestConfiguration(query_parameters=query)))
     assert urlsplit(meetings.url).path == f"/v1.0/users/{ROSA}/onlineMeetings"
     assert unquote(urlsplit(meetings.url).query).startswith("$filter=JoinWebUrl eq '")
     assert seen.signed_in

@@ -134,7 +134,7 @@ class TeamsSeen:
     Attributes:
         chosen: visits take place there.
         near: Microsoft is played on this machine.
-        needed: names of permissions of which one is needed, and what for.
+        needed: names of permissions of which one is needed, and what for; `useful` are those that visits can do without.
         hook: the path at which notifications come in.
         limit: meetings that an organizer may have made in a month.
         proof_ends: when the certificate ends by which we prove ourselves; None where a client secret does that, whose end we cannot know.
@@ -149,6 +149,7 @@ class TeamsSeen:
     needed: tuple[tuple[frozenset[str], str], ...]
     hook: str
     limit: int
+    useful: tuple[tuple[frozenset[str], str], ...] = ()
     proof_ends: datetime | None = None
     notify_ends: datetime | None = None
     heard: datetime | None = None

@@ -30,7 +30,13 @@ class Permission:
 
 PERMISSIONS: Final = (
     Permission("OnlineMeetings.ReadWrite.All", "meetings are made and changed, and who comes and goes is heard"),
-    Permission("VirtualAppointment.Read.All", "patients join in their browser", frozenset({"VirtualAppointment.ReadWrite.All"})),
+    # Microsoft's own pages disagree whether applications may ask for that link; without it patients take the meeting's ordinary one.
+    Permission(
+        "VirtualAppointment.Read.All",
+        "patients get the link that is made for joining in a browser",
+        frozenset({"VirtualAppointment.ReadWrite.All"}),
+        needed=False,
+    ),
     Permission("OnlineMeetingArtifact.Read.All", "the attendance report is read"),
     Permission("CallRecords.Read.All", "how well people heard and saw is read"),
     Permission("User.Read.All", "the doctor sees whether an organizer exists and has Teams", needed=False),

@@ -28,6 +28,7 @@ _LATELY: Final = timedelta(days=1)
 _LOOKED_AT: Final = 9
 _REFUSED: Final = "teams-not-signed-in"
 _NEEDED: Final = tuple((one.names, one.why) for one in PERMISSIONS if one.needed)
+_USEFUL: Final = tuple((one.names, one.why) for one in PERMISSIONS if not one.needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class TeamsNearby:
             chosen=found.kind is MeetingKind.TEAMS,
             near=self.near,
             needed=_NEEDED,
+            useful=_USEFUL,
             hook=NOTIFICATIONS,
             limit=MONTHLY_LIMIT,
             proof_ends=account.key.not_after if account and account.key else None,

@@ -101,6 +101,13 @@ def test_the_missing_permission_is_named_and_the_granted_one_is_not() -> None:
     assert "Meetings.Write" not in what
 
 
+def test_a_permission_that_visits_can_do_without_is_worth_a_look_at_most() -> None:
+    found = said(useful=((frozenset({"Users.Read"}), "organizers are seen"),))
+    assert found["teams-permission-useful"].level is Level.LOOK
+    assert found["teams-permissions"].level is Level.GOOD
+    assert "teams-permission-useful" not in said(useful=((ALL, "what is there"),))
+
+
 def test_of_many_organizers_three_are_named() -> None:
     many = tuple((f"id-{number}", "teams-policy-missing", 0) for number in range(9))
     assert "id-0, id-1, id-2 and 6 more" in said(TeamsAnswer(permissions=ALL, organizers=many))["teams-policy-missing"].what

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import NAMESPACE_URL, uuid5
 
 from aiohttp import web
 
@@ -13,8 +12,11 @@ from practice.microsoft.graph.answers import Caller, GraphError, caller_of, cont
 from practice.microsoft.places import object_id
 from practice.model import Account, Book
 
-# Part numbers as Microsoft's list of product names has them, and the service plans in them that matter here.
-_SKUS: Final = {"teams": ("SPE_E3", "TEAMS1"), "teams_premium": ("Microsoft_Teams_Premium", "TEAMSPRO_VIRTUALAPPT")}
+# Service plans as Microsoft's list of product names has them: id, and the service that it is of.
+_PLANS: Final = {
+    "teams": ("57ff2da0-773e-42df-b2af-ffb7a2317929", "TeamspaceAPI"),
+    "teams_premium": ("9104f592-f2a7-4f77-904c-ca5a5715883f", "TeamsProVirtualAppointments"),
+}
 _NO_LICENCE: Final = "Failed to get license information for the user. Ensure user has a valid Office365 license assigned to them."
 _NO_POLICY: Final = {
     "forbidden": ("Forbidden", "No Application Access Policy found for this app"),
@@ -52,13 +54,8 @@ def organizer(house: Hospital, caller: Caller, oid: str) -> Account:
 
 def _plans(account: Account) -> list[dict[str, str]]:
     return [
-        {
-            "assignedDateTime": "2025-01-06T08:00:00Z",
-            "capabilityStatus": "Enabled",
-            "service": "TeamspaceAPI",
-            "servicePlanId": str(uuid5(NAMESPACE_URL, _SKUS[licence][1])),
-        }
-        for licence in account.licences
+        {"assignedDateTime": "2025-01-06T08:00:00Z", "capabilityStatus": "Enabled", "service": service, "servicePlanId": plan}
+        for plan, service in (_PLANS[licence] for licence in account.licences)
     ]
 
 
@@ -110,22 +107,6 @@ async def user(request: web.Request) -> web.Response:
 
 
 async def licences(request: web.Request) -> web.Response:
-    """The licences of one person."""
-    _, account = _somebody(request)
-    value = [
-        {
-            "id": str(uuid5(NAMESPACE_URL, f"{account.oid} {sku}")),
-            "skuId": str(uuid5(NAMESPACE_URL, sku)),
-            "skuPartNumber": sku,
-            "servicePlans": [
-                {
-                    "servicePlanId": str(uuid5(NAMESPACE_URL, plan)),
-                    "servicePlanName": plan,
-                    "provisioningStatus": "Success",
-                    "appliesTo": "User",
-                }
-            ],
-        }
-        for sku, plan in (_SKUS[licence] for licence in account.licences)
-    ]
-    return web.json_response({"@odata.context": context(request, "users/licenseDetails"), "value": value})
+    """The licences of one person: documented for people who ask, and not for applications."""
+    caller_of(request)
+    raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")

@@ -54,7 +54,9 @@ def reasons() -> dict[str, str]:
     """What a permission is for."""
     return {
         "OnlineMeetings.ReadWrite.All": _("Meetings are made and changed, and we hear who comes and goes."),
-        "VirtualAppointment.Read.All": _("Patients join in their browser, without an account and without an app."),
+        "VirtualAppointment.Read.All": _(
+            "Patients get the link that opens in their browser; without it, the ordinary one, which offers the app first."
+        ),
         "OnlineMeetingArtifact.Read.All": _("The attendance report is read after the visit."),
         "CallRecords.Read.All": _(
             "How well people heard and saw each other is read after the visit, without addresses of networks or machines."

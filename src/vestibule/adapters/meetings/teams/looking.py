@@ -1,7 +1,7 @@
 """Whether meetings could be made: the token, what it allows, each organizer. Nothing is changed by asking.
 
-What a user's licences are, and whether they exist, is seen only where the application may read users (`User.Read.All`); without that the
-question is left open and no fault.
+What a user may use, and whether they exist, is seen only where the application may read users (`User.Read.All`); without that the
+question is left open and no fault. It stands in `assignedPlans` of the user: an application may not ask for `licenseDetails`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from vestibule.meetings.model import Account, CloudSeen, OrganizerSeen, ProofKin
 _PHASE: Final = "teams.look"
 # A join link that no meeting has: asking for it needs the access policy like any other.
 _NOBODY: Final = "https://teams.microsoft.com/l/meetup-join/none"
-_ON: Final = frozenset({"success", "pendingprovisioning", "pendingactivation"})
+_ON: Final = frozenset({"enabled", "warning"})
+# Service plans as Microsoft's list of product names has them. Teams comes in several (public, government, free): its service has one name.
+_TEAMS: Final = "57ff2da0-773e-42df-b2af-ffb7a2317929"
+_TEAMS_SERVICE: Final = "teamspaceapi"
+_VIRTUAL_APPOINTMENTS: Final = "9104f592-f2a7-4f77-904c-ca5a5715883f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Looking:
             plans = await self._plans(account, one)
             found.append(OrganizerSeen(one, plans if isinstance(plans, str) else await self._code(account, one, plans)))
             if isinstance(plans, frozenset):
-                premium = bool(premium) or any("VIRTUALAPPT" in plan.replace("_", "") for plan in plans)
+                premium = bool(premium) or _VIRTUAL_APPOINTMENTS in plans
         return CloudSeen(
             signed_in=True,
             permissions=roles_of(token.value),
@@ -55,19 +59,19 @@ class Looking:
         )
 
     async def _plans(self, account: Account, organizer: str) -> frozenset[str] | str | None:
-        """The service plans that are on for somebody; a code where there is nobody; None where we may not know."""
-        url = self.graph.places.v1("users", organizer, "licenseDetails")
+        """Ids and services of the plans that are on for somebody; a code where there is nobody; None where we may not know."""
+        url = f"{self.graph.places.v1('users', organizer)}?$select=id,assignedPlans"
         try:
             told = await self.graph.ask(account, Question("GET", url, _PHASE, Service.PEOPLE, fine=(NOT_FOUND,)))
         except VestibuleError:
             return None
         if told.status == NOT_FOUND:
             return "teams-user-unknown"
-        return frozenset(_on(plan for licence in each(told.body, "value") for plan in each(licence, "servicePlans")))
+        return frozenset(_on(each(told.body, "assignedPlans")))
 
     async def _code(self, account: Account, organizer: str, plans: frozenset[str] | None) -> str:
         """Why a meeting could not be made for them; empty when it could."""
-        if plans is not None and not any(plan.startswith("TEAMS") and not plan.startswith("TEAMSPRO") for plan in plans):
+        if plans is not None and not plans & {_TEAMS, _TEAMS_SERVICE}:
             return "teams-licence-missing"
         query = quote(f"JoinWebUrl eq '{_NOBODY}'", safe="")
         url = f"{self.graph.places.v1('users', organizer, 'onlineMeetings')}?$filter={query}"
@@ -95,5 +99,6 @@ def roles_of(token: str) -> frozenset[str]:
 
 def _on(plans: Iterable[object]) -> Iterable[str]:
     for plan in plans:
-        if text(plan, "provisioningStatus").casefold() in _ON:
-            yield text(plan, "servicePlanName").upper()
+        if text(plan, "capabilityStatus").casefold() in _ON:
+            yield text(plan, "servicePlanId").casefold()
+            yield text(plan, "service").casefold()
