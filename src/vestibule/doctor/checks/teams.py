@@ -149,9 +149,9 @@ def _permissions(seen: TeamsSeen, answer: TeamsAnswer) -> Iterator[Finding]:
     for names, why in missing:
         what = f"The permission {' or '.join(names)} is not granted: without it not: {why}."
         yield stops("teams-permission-missing", what, f"Add it to our application in Microsoft Entra, and grant admin consent. {_HOWTO}")
-    for names, why in seen.useful:
-        if not names & answer.permissions:
-            what = f"The permission {' or '.join(sorted(names))} is not granted. Visits work without it, but not: {why}."
+    for wanted, why in seen.useful:
+        if not wanted & answer.permissions:
+            what = f"The permission {' or '.join(sorted(wanted))} is not granted. Visits work without it, but not: {why}."
             yield look("teams-permission-useful", what, f"Add it as well, if you want that. {_HOWTO}")
     if not missing:
         yield good("teams-permissions", "All permissions that visits need are granted.")
