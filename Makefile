@@ -49,7 +49,7 @@ crash: $(VENV)/dev.done ## all seeded kill runs (SEEDS=50)
 	@bin/system-packages
 	@VESTIBULE_CRASH_SEEDS=$${SEEDS:-50} $(PY) -m pytest -m crash --timeout 3600 tests/integration
 
-tour: $(VENV)/dev.done ## play set-up, the first visit and an appointment's texts in Chromium; screenshots in var/tour/
+tour: $(VENV)/dev.done ## play set-up, the first visit, one in Teams and an appointment's texts in Chromium; screenshots in var/tour/
 	@bin/system-packages
 	@$(PY) tests/journeys/tour.py
 

@@ -1,4 +1,4 @@
-"""`make tour`: play set-up, the first visit, and an appointment's texts in headless Chromium and leave a picture of each step in var/tour/.
+"""`make tour`: play set-up, the first visit, one in Teams, and an appointment's texts in headless Chromium, with a picture of each step in var/tour/.
 
 The pictures in docs/tutorial/images are made by `make tour` too: copy the ones the tutorial shows.
 """
@@ -20,7 +20,17 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from support.chromium import chromium, person  # noqa: E402  the path is made first
-from support.first_visit import Booking, Clinician, Patient, book, everything, sees_moving_pictures, told  # noqa: E402
+from support.first_visit import (  # noqa: E402
+    Booking,
+    Clinician,
+    Patient,
+    book,
+    come_to_the_waiting_room,
+    everything,
+    sees_moving_pictures,
+    told,
+)
+from support.in_teams import Host, join_as, meets_in_teams, taken_there  # noqa: E402
 from support.reaching import Desk, Phone, clock, in_days, schedule, speak  # noqa: E402
 from support.set_up import Portal, RecordForm, set_up  # noqa: E402
 from vestibule.demo import Demo  # noqa: E402
@@ -71,6 +81,53 @@ async def play(demo: Demo) -> None:
         await picture(analyst, "ledger", "The record's own ledger: every connect and disconnect, once, in order.")
         await analyst.goto(demo.operator)
         await picture(analyst, "operator", "The operator's page shows the other end.")
+
+
+async def play_teams(demo: Demo) -> None:
+    """The same visit in Teams: the switch, the one-time sign-in, the meeting beside the console, the end, and what its report says."""
+    booking = book(demo, "Theodore", "Tess")
+    async with chromium() as browser, person(browser) as office, person(browser) as desk, person(browser, phone=True) as hand:
+        await meets_in_teams(Portal(office, picture), demo)
+        await picture(office, "teams-switch", "One click of an administrator: new visits take place in Teams.")
+        host, patient = Host(desk, demo), Patient(hand, demo)
+        await host.open_schedule(booking)
+        await host.begin(booking)
+        await host.join()
+        await expect(host.stage.get_by_role("button", name="Sign in with Microsoft")).to_be_visible()
+        await picture(desk, "teams-console-sign-in", "Once, the clinician says who they are at Microsoft.")
+        window = await host.sign_in_page()
+        await picture(window, "teams-sign-in", "In a window of its own, because Microsoft refuses frames.")
+        await host.sign_in(window)
+        await picture(window, "teams-signed-in", "From now on they go straight in.")
+        await window.close()
+        await host.ready()
+        await come_to_the_waiting_room(patient, booking)
+        await picture(patient.page, "teams-waiting", "The waiting room says where the visit takes place.")
+        await host.open_meeting()
+        await picture(desk, "teams-console-open", "The console stays; the meeting is open beside it.")
+        await host.admit()
+        call = await taken_there(patient, demo)
+        await picture(call.page, "teams-visitor", "The patient's own tab has gone to the entrance for visitors.")
+        await join_as(call, booking.name)
+        await call.inside(2)
+        await expect(host.frame.locator("#at-banner")).to_contain_text("Connected")
+        await picture(desk, "teams-console-connected", "Who is connected shows at once, and the record is told.")
+        await picture(host.call.page, "teams-call", "The clinician's window in the practice Teams.")
+        await picture(call.page, "teams-call-patient", "The patient's telephone.")
+        await finish_in_teams(host, demo, booking)
+        await office.goto(f"{demo.practice}/teams")
+        await picture(office, "teams-cloud", "What the practice cloud itself has seen.")
+
+
+async def finish_in_teams(host: Host, demo: Demo, booking: Booking) -> None:
+    """The end here, the end there, and the report."""
+    await host.end_for_all()
+    await expect(host.frame.get_by_text("The call in Teams goes on.")).to_be_visible()
+    await picture(host.page, "teams-ended", "Ended here; what only Teams can end is said.")
+    await host.call.press("End for everybody")
+    await told(demo, booking, 4)
+    await expect(host.story).to_contain_text("The meeting's report settled who was there", timeout=60_000)
+    await picture(host.page, "teams-settled", "The attendance report has settled who was there, and when.")
 
 
 async def play_texts(demo: Demo) -> None:
@@ -170,6 +227,7 @@ async def main() -> None:
         async with everything(Path(folder) / "visit", 28080) as demo:
             await play(demo)
             await play_texts(demo)
+            await play_teams(demo)
     console.print(f"\n  Pictures are in {TOUR.relative_to(ROOT)}/", highlight=False)
 
 

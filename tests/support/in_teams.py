@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
 from support.first_visit import Clinician, Patient
 from support.set_up import Portal
+from vestibule.connections import tenant_called
 from vestibule.demo import Demo
+from vestibule.demo.introduce import ORGANISATION
+from vestibule.platform.audit import SYSTEM
+
+ROSA = "Rosa Okafor"
 
 
 async def meets_in_teams(portal: Portal, demo: Demo) -> None:
@@ -17,6 +23,13 @@ async def meets_in_teams(portal: Portal, demo: Demo) -> None:
     await portal.menu("Meetings")
     await portal.page.get_by_role("button", name="Use Microsoft Teams").click()
     await expect(portal.page.get_by_role("heading", name="New visits take place in Microsoft Teams")).to_be_visible()
+
+
+async def chooses(demo: Demo, **options: Any) -> None:
+    """The same, or another of the settings, without the pages."""
+    async with demo.parts.db.tenant(tenant_called(ORGANISATION)) as tx:
+        settings = demo.parts.meetings.settings
+        await settings.save(tx, options, revision=(await settings.get(tx)).revision, by=SYSTEM)
 
 
 @dataclass
@@ -55,19 +68,29 @@ class Host(Clinician):
         await expect(window.get_by_role("heading", name="Sign in with Microsoft once")).to_be_visible()
         return window
 
-    async def sign_in(self, window: Page, who: str = "Rosa Okafor") -> None:
+    async def sign_in(self, window: Page, who: str = ROSA) -> None:
         """Pick the work account; the console goes on by itself."""
         await window.get_by_role("link", name="Sign in with Microsoft").click()
         await window.get_by_role("button", name=who).first.click()
         await expect(window.get_by_role("heading", name="Microsoft Teams knows you now")).to_be_visible()
 
+    async def signed_in(self) -> None:
+        """Sign in, if Teams does not know them yet."""
+        asked, ready = self.stage.get_by_role("button", name="Sign in with Microsoft"), self.stage.get_by_text("The Teams meeting is")
+        await expect(asked.or_(ready)).to_be_visible()
+        if await asked.is_visible():
+            window = await self.sign_in_page()
+            await self.sign_in(window)
+            await window.close()
+
     async def ready(self) -> None:
         await expect(self.stage.get_by_role("heading", name="The Teams meeting is ready")).to_be_visible(timeout=20_000)
 
-    async def open_meeting(self) -> None:
-        """From the console into the call, in a window of its own."""
+    async def open_meeting(self, who: str = ROSA) -> None:
+        """From the console into the call, in a window of its own; where this browser is not signed in, by picking the account there."""
         self.call = Call(await self.window("Open the meeting"))
-        await self.call.press("Join now")
+        page = self.call.page
+        await page.get_by_role("button", name="Join now", exact=True).or_(page.get_by_role("button", name=who)).click()
         await self.call.inside(1)
 
     async def end_for_all(self) -> None:

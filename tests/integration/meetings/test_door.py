@@ -14,8 +14,9 @@ import pytest
 
 from support.doors import doors, knock
 from support.house import Guest, House, house
-from support.teams_visits import JOIN, JOIN_WORD, VISITOR, VISITOR_WORD, failed, made, meet_in_teams, sign_in
+from support.teams_visits import JOIN, JOIN_WORD, VISITOR, VISITOR_WORD, failed, made, meet_in_teams, seen, sign_in
 from support.waiting import until
+from vestibule.meetings.store.roster import Presence
 from vestibule.visits.model import PersonRole
 
 
@@ -111,6 +112,23 @@ async def test_why_there_is_no_meeting_is_said_to_the_clinician_and_not_to_the_p
     _, lobby = await amy.get("lobby")
     assert "policy" not in lobby
     assert "You have been let in" in lobby
+
+
+async def test_a_group_of_seven_meets_where_the_room_would_hold_four(clinic: House) -> None:
+    await meet_in_teams(clinic)
+    doctor, amy = await two(clinic)
+    assert await doctor.post("arrive") == 204
+    await sign_in(doctor)
+    await made(doctor)
+    group = [amy, *[await clinic.come(PersonRole.GUEST, f"Guest {number}") for number in range(5)]]
+    for one in group:
+        assert await doctor.post(f"people/{one.participant.id}/admit") == 204
+        assert await leads(one) == (303, VISITOR)
+    for one in (doctor, *group):
+        await seen(one, Presence.IN, of=doctor)
+    assert (await clinic.kinds(doctor.visit)).count("connected") == 7
+    _, console = await doctor.get("console")
+    assert console.count("Connected") >= 6
 
 
 # ---------------------------------------------------------------------- nothing of it before

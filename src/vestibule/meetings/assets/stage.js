@@ -101,14 +101,18 @@ class Stage {
   #offer(url) {
     const link = document.createElement("a");
     Object.assign(link, { href: url, target: "_blank", rel: "noopener", textContent: this.texts.blocked });
-    const place = this.#place();
-    if (place) place.replaceChildren(link);
+    clearTimeout(this.saying);
+    this.#place()?.replaceChildren(link);
   }
 
   #place() { return this.element.querySelector("[data-at=said]"); }
 
+  /** For a while: by then the meeting itself says how it stands. */
   #say(text) {
     const place = this.#place();
-    if (place) place.textContent = text;
+    if (!place) return;
+    place.textContent = text;
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => { place.textContent = ""; }, PATIENCE);
   }
 }
