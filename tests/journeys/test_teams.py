@@ -54,6 +54,8 @@ async def test_a_whole_visit_in_teams_from_one_click_of_the_administrator_to_the
         calls = await told(demo, booking, 4)
         assert calls[:2] == [("clinician", "connected"), ("patient", "connected")]
         assert sorted(calls[2:]) == [("clinician", "disconnected"), ("patient", "disconnected")]
+        await expect(host.story).to_contain_text("The meeting's report settled who was there", timeout=60_000)
+        await expect(host.story).to_contain_text("Report: Clinician was in the meeting from")
         await expect(host.frame.get_by_role("button", name="Completed")).to_have_attribute("aria-pressed", "true")
         assert host.page.mistakes == []  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""`make tour`: play set-up, the first visit, one in Teams, and an appointment's texts in headless Chromium, with a picture of each step in var/tour/.
+"""`make tour`: play set-up, the first visit, one in Teams, and an appointment's texts in headless Chromium; pictures go to var/tour/.
 
 The pictures in docs/tutorial/images are made by `make tour` too: copy the ones the tutorial shows.
 """
