@@ -87,6 +87,7 @@ class TellingOffice:
         self.cloud, self.notices = ListeningCloud(), WrittenNotices()
         self.delays = Delays(visits=office.visits, clock=self.clock)
         self.subscriptions = self.subscriptions_of(self.cloud)
+        self.applying = Applying(visits=office.visits, clock=self.clock, box=BOX, kept=self.parts.kept, people=self.parts.bindings)
         self.work = self.worker()
 
     def subscriptions_of(self, cloud: ListeningCloud) -> Subscriptions:
@@ -104,7 +105,6 @@ class TellingOffice:
 
     def worker(self, **more: Any) -> NoticeWork:
         """One of any number."""
-        applying = Applying(visits=self.office.visits, clock=self.clock, box=BOX, kept=self.parts.kept, people=self.parts.bindings)
         return NoticeWork(
             db=self.db,
             clock=self.clock,
@@ -112,7 +112,7 @@ class TellingOffice:
             notices=self.notices,
             accounts=self.parts.settings,
             keys=self.parts.keys,
-            applying=applying,
+            applying=self.applying,
             subscriptions=self.subscriptions,
             audit=Audit(self.clock),
             **more,

@@ -8,7 +8,7 @@ any more, 30 days after. Call records come later than reports and are tried for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -42,7 +42,11 @@ _APART: Final = timedelta(minutes=2)
 _MARGIN: Final = timedelta(minutes=15)
 _LEASE: Final = timedelta(minutes=3)
 _AT_ONCE: Final = 8
-_REMINDS: Final = frozenset({EventKind.CALL_ENDED, EventKind.ENDED, EventKind.CANCELLED})
+# Where something was not told, it may have been the call's end.
+_REMINDS: Final = frozenset({EventKind.CALL_ENDED, EventKind.ENDED, EventKind.CANCELLED, EventKind.LIVE_DELAYED})
+
+# A meeting's call was over at a time, whatever we were told of it; in the caller's transaction.
+CallOver = Callable[[Tx, VisitId, datetime], Awaitable[None]]
 
 
 class Accounts(Protocol):
@@ -166,6 +170,7 @@ class Afterwards:
         people: People,
         cloud: Cloud,
         watching: Watching,
+        call_over: CallOver,
     ) -> None:
         """Say what it works with.
 
@@ -179,9 +184,11 @@ class Afterwards:
             people: whose accounts are whose.
             cloud: Microsoft.
             watching: our subscriptions.
+            call_over: hears when a report says that a call ended.
         """
         self._db, self._clock, self._box, self._visits, self._kept = db, clock, box, visits, kept
         self._accounts, self._people, self._cloud, self._watching = accounts, people, cloud, watching
+        self._call_over = call_over
         self._store, self._roster = ReportStore(), RosterStore()
 
     async def due(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
@@ -270,6 +277,7 @@ class Afterwards:
         kept_under = left.meeting.visit
         visit = await self._visits.get(tx, kept_under, lock=True)
         if await self._store.merge(left.account.tenant, tx, kept_under, report, self._clock.now()):
+            await self._call_over(tx, kept_under, report.ended_at)
             rows, around = await self._known(tx, left, visit)
             told = intervals(report, rows, around)
             await self._visits.attending.settle(tx, visit.id, told, {"report": report.id})

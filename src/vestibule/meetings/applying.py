@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
 from vestibule.kit.clock import Clock
-from vestibule.kit.ids import ParticipantId, VisitId
+from vestibule.kit.ids import ParticipantId, TenantId, VisitId
 from vestibule.kit.secretbox import SecretBox
 from vestibule.meetings.kept import MeetingsKept
 from vestibule.meetings.model import CallEvent, CallEventKind
 from vestibule.meetings.roster import Around, Roster, Step, StepKind, counted, identity_key
 from vestibule.meetings.store.roster import Call, RosterStore
 from vestibule.meetings.store.subscriptions import SubscriptionRow, SubscriptionStore
-from vestibule.platform.db import Tx
+from vestibule.platform.db import Database, Tx
 from vestibule.tenancy.service import bound
 from vestibule.visits.model import PERSON_STEPS, EventKind, PersonState, Visit
 from vestibule.visits.service import Visits
 
 _TOLD_AS: Final = {StepKind.CAME: EventKind.CONNECTED, StepKind.WENT: EventKind.DISCONNECTED, StepKind.KNOCKED: EventKind.IN_LOBBY}
+
+# Teams ends a meeting after 30 hours.
+LONGEST_CALL: Final = timedelta(hours=30)
+_PORTION: Final = 100
 
 
 class People(Protocol):
@@ -71,6 +75,35 @@ class Applying:
         await self._roster.put(bound(tx), tx, subscription.visit, list(roster.changed.values()))
         await self._roster.heard(bound(tx), tx, subscription.visit, replace(roster.call, heard_at=self._clock.now()))
         await self._count(tx, subscription, [event for event, _ in events], late=late)
+
+    async def call_over(self, tx: Tx, meeting: VisitId, at: datetime) -> None:
+        """The call was over then, as something else than a notification says: whoever is in it for all we know is gone."""
+        visit = await self._visits.get(tx, meeting, lock=True)
+        call = await self._roster.call(bound(tx), tx, meeting)
+        if call is None:
+            return
+        roster = await self._known(tx, meeting, call)
+        if not call.running and not roster.anybody:
+            return
+        for step in roster.over(at):
+            visit = await self._tell(tx, visit, step)
+        await self._call_ended(tx, visit, roster)
+        await self._roster.put(bound(tx), tx, meeting, list(roster.changed.values()))
+        await self._roster.heard(bound(tx), tx, meeting, roster.call)
+
+    async def whose_stale(self, db: Database, after: TenantId, most: int) -> list[TenantId]:
+        """The next organisations with a call that began longer ago than any call lasts."""
+        return await self._roster.whose_stale(db, self._clock.now() - LONGEST_CALL, after, most)
+
+    async def end_stale(self, db: Database, tenant: TenantId) -> int:
+        """Nobody told of its end, and no report did: a visit would be open, and its people's names kept, for ever. How many calls."""
+        now = self._clock.now()
+        async with db.tenant(tenant) as tx:
+            found = await self._roster.stale(tenant, tx, now - LONGEST_CALL, _PORTION)
+        for meeting in found:
+            async with db.tenant(tenant) as tx:
+                await self.call_over(tx, meeting, now)
+        return len(found)
 
     async def look(self, tx: Tx, meeting: VisitId) -> None:
         """Compare who is in the meeting with what the visit says of them, and tell it where it says otherwise."""

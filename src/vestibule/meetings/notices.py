@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -22,7 +23,7 @@ from vestibule.meetings.inbox import LIFECYCLE, LOOK, Inbox
 from vestibule.meetings.keys import MeetingKeys
 from vestibule.meetings.model import Account, CallEvent, KeyPair, Lifecycle
 from vestibule.meetings.ports import Notices
-from vestibule.meetings.store.inbox import CHANNEL, CLAIM, NEXT_DUE, Claimed, InboxStore, claimed
+from vestibule.meetings.store.inbox import CHANNEL, CLAIM, IN_TURN, NEXT_DUE, Claimed, InboxStore, claimed
 from vestibule.meetings.store.subscriptions import SubscriptionRow, SubscriptionStore
 from vestibule.meetings.subscriptions import Accounts, Subscriptions
 from vestibule.platform.audit import SYSTEM, Audit, Outcome, Repeats
@@ -89,7 +90,7 @@ class NoticeWork:
         audit: Audit,
         listener: Wakes | None = None,
         concurrency: int = 4,
-        lease: float = 30.0,
+        lease: float = 10.0,
         poll: float = 5.0,
     ) -> None:
         """Prepare; nothing runs before `run`.
@@ -144,6 +145,7 @@ class NoticeWork:
     async def turn(self) -> int:
         """Claim what is due and work through it; how many it were."""
         async with self._db.dispatcher() as tx:
+            await tx.execute(IN_TURN)
             found = claimed(await tx.fetch(CLAIM, self._many, self._lease))
         ordered = sorted(found, key=lambda one: (one.tenant, one.subscription, one.id))
         groups = [list(group) for _, group in groupby(ordered, key=lambda one: (one.tenant, one.subscription))]
@@ -167,27 +169,43 @@ class NoticeWork:
     async def _meeting(self, group: Sequence[Claimed]) -> None:
         """What came for one meeting, in the order in which it came."""
         async with self._places:
-            for begin in range(0, len(group), _TOGETHER):
-                if self._stopping:
-                    return
-                await self._portion(group[begin : begin + _TOGETHER])
+            left = group
+            while left and not self._stopping:
+                batch, left = left[:_TOGETHER], left[_TOGETHER:]
+                if not await self._portion(batch):
+                    break
+            await self._free(left)
 
-    async def _portion(self, batch: Sequence[Claimed]) -> None:
-        """Some of one meeting, together. If that fails each goes alone, and what is wrong with one is no other's."""
+    async def _portion(self, batch: Sequence[Claimed]) -> bool:
+        """Some of one meeting, together; if that fails each goes alone. False when what is behind them has to wait.
+
+        What cannot be done now holds up what came after it, which may say otherwise. A mistake of ours in one holds up nothing.
+        """
         try:
             await self._together(batch)
-        except _Overtaken:
-            if len(batch) > 1:
-                await self._alone(batch)
         except Exception as error:  # noqa: BLE001  which of them it was, and what is to be done, is found out one by one
             if len(batch) > 1:
-                await self._alone(batch)
-            else:
-                await self._failed(batch[0], error)
+                return await self._alone(batch)
+            if isinstance(error, _Overtaken):
+                return True
+            await self._failed(batch[0], error)
+            return not isinstance(error, VestibuleError)
+        return True
 
-    async def _alone(self, batch: Sequence[Claimed]) -> None:
-        for one in batch:
-            await self._portion([one])
+    async def _alone(self, batch: Sequence[Claimed]) -> bool:
+        for n, one in enumerate(batch, start=1):
+            if not await self._portion([one]):
+                await self._free(batch[n:])
+                return False
+        return True
+
+    async def _free(self, rows: Sequence[Claimed]) -> None:
+        """What was claimed and not begun; if that cannot be said, its lease ends by itself."""
+        if not rows:
+            return
+        with suppress(VestibuleError):
+            async with self._db.tenant(rows[0].tenant) as tx:
+                await self._store.free(rows[0].tenant, tx, rows)
 
     async def _together(self, batch: Sequence[Claimed]) -> None:
         known = await self._known(batch[0])

@@ -98,8 +98,13 @@ class Roster:
             self._started(at)
             return []
         if event.kind is CallEventKind.ENDED:
-            return self._ended(at)
+            return self.over(at)
         return [step for seen in event.people for step in self._seen(seen, around, at)] if event.kind is CallEventKind.ROSTER else []
+
+    @property
+    def anybody(self) -> bool:
+        """Whether somebody is in the call, or waits in its lobby."""
+        return any(row.state is not Presence.GONE for row in self.rows.values())
 
     def here(self, participant: ParticipantId) -> datetime | None:
         """Since when somebody is in the call, with whatever device; None when they are not."""
@@ -111,8 +116,8 @@ class Roster:
         if self.call.started_at is None or self.call.started_at < at:
             self.call = replace(self.call, started_at=at)
 
-    def _ended(self, at: datetime) -> list[Step]:
-        """Everybody who was there by then is gone, each told or not. An old end, behind which a call began, ends nothing else."""
+    def over(self, at: datetime) -> list[Step]:
+        """The call ended: everybody who was there by then is gone. An old end, behind which another call began, ends only its own."""
         gone = [row for row in self.rows.values() if row.state is not Presence.GONE and row.as_of <= at]
         for row in gone:
             self._put(replace(row, state=Presence.GONE, as_of=at))
@@ -177,10 +182,11 @@ class Roster:
         by_account = around.accounts.get(identity.id.lower()) if identity.kind is IdentityKind.USER else None
         if by_account is not None:
             return by_account
-        if identity.kind in {IdentityKind.PHONE, IdentityKind.APPLICATION} or colleague(identity, around.directory):
-            return None
         again = next((row.participant for row in self.rows.values() if key and row.identity == key and row.participant), None)
-        return again or self._guest(identity, around)
+        again = again or next((way.participant for way in around.ways if key and way.identity == key), None)
+        if again or identity.kind in {IdentityKind.PHONE, IdentityKind.APPLICATION} or colleague(identity, around.directory):
+            return again
+        return self._guest(identity, around)
 
     def _guest(self, identity: Identity, around: Around) -> ParticipantId | None:
         known = set(around.accounts.values())

@@ -34,6 +34,7 @@ _LIFE: Final = timedelta(minutes=4_200)
 _RENEWED_BEFORE: Final = timedelta(hours=24)
 _FIRST, _LONGEST = 2.0, 300.0  # seconds between tries of what failed
 _PORTION: Final = 50
+_PAST: Final = frozenset({MeetingState.SHUT, MeetingState.DELETED})
 
 
 class Accounts(Protocol):
@@ -185,7 +186,7 @@ class Subscriptions:
     async def _look_at(self, tenant: TenantId, row: SubscriptionRow) -> None:
         async with self._db.tenant(tenant) as tx:
             meeting = await self._kept.get(tx, row.visit)
-            if meeting is None or meeting.state is not MeetingState.MADE:
+            if meeting is None or meeting.state in _PAST:
                 await self._store.leave(tenant, tx, row.id)
                 return
             account = await self._accounts.account(tx)
@@ -193,6 +194,10 @@ class Subscriptions:
         if row.state == "live" and row.graph_id and await self._prolonged(account, row, key):
             return
         await self._gone(tenant, row)
+        if not meeting.join_url:  # it is being made, and whoever makes it subscribes
+            async with self._db.tenant(tenant) as tx:
+                await self._store.leave(tenant, tx, row.id)
+            return
         await self._subscribe(account, row, meeting.join_url, key)
 
     async def _prolonged(self, account: Account, row: SubscriptionRow, key: KeyPair) -> bool:

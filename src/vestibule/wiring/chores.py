@@ -20,7 +20,7 @@ from vestibule.wiring.meeting import make_afterwards, make_ending
 from vestibule.wiring.messaging import make_outcomes, make_receipts
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.signing_in import make_sign_ins
-from vestibule.wiring.teams_notices import make_delays, make_subscriptions
+from vestibule.wiring.teams_notices import make_applying, make_delays, make_subscriptions
 from vestibule.wiring.teams_people import make_microsoft_sign_ins
 
 _FIRST: Final = TenantId(UUID(int=0))
@@ -58,6 +58,7 @@ class Tidying:
         outcomes, receipts, ending = make_outcomes(parts), make_receipts(parts, {}), make_ending(parts)
         afterwards = make_afterwards(parts)
         subscriptions, delays, inbox = make_subscriptions(parts), make_delays(parts), parts.meetings.inbox
+        calls = make_applying(parts)
         self._db = parts.db
         self._portion = portion
         self._sign_ins, microsoft = make_sign_ins(parts), make_microsoft_sign_ins(parts)
@@ -83,6 +84,7 @@ class Tidying:
             Chore("visits-ended-elsewhere", ending.due, ending.do),
             Chore("meeting-subscriptions", subscriptions.due, subscriptions.renew),
             Chore("meeting-silence", delays.whose_silent, delays.find),
+            Chore("meeting-calls-over", calls.whose_stale, calls.end_stale),
         )
         self._afterwards = Chore("meetings-afterwards", afterwards.due, afterwards.do)
 

@@ -10,7 +10,7 @@ from vestibule.platform.effects import Policy, Worker
 from vestibule.platform.telemetry.metrics import EFFECTS
 from vestibule.wiring.parts import Parts
 from vestibule.wiring.teams_cloud import make_cloud
-from vestibule.wiring.teams_notices import make_notice_hooks, make_subscriptions
+from vestibule.wiring.teams_notices import make_applying, make_notice_hooks, make_subscriptions
 
 # Somebody waits for their meeting: what Microsoft could not do is tried again every half minute, for a day.
 _PATIENCE = Policy(tries=2_900, cap=30.0)
@@ -72,4 +72,5 @@ def make_afterwards(parts: Parts) -> Afterwards:
         people=meetings.bindings,
         cloud=cloud,
         watching=make_subscriptions(parts, cloud, meetings.settings),
+        call_over=make_applying(parts).call_over,
     )

@@ -37,10 +37,15 @@ def make_notice_hooks(parts: Parts) -> NoticeHooks:
     return NoticeHooks(db=parts.db, box=parts.box, inbox=parts.meetings.inbox)
 
 
+def make_applying(parts: Parts) -> Applying:
+    """What writes down who is in a meeting."""
+    meetings = parts.meetings
+    return Applying(visits=parts.visits, clock=parts.clock, box=parts.box, kept=meetings.kept, people=meetings.bindings)
+
+
 def make_notice_work(parts: Parts, notices: Notices | None = None) -> NoticeWork:
     """What works through it, for a worker."""
     meetings = parts.meetings
-    applying = Applying(visits=parts.visits, clock=parts.clock, box=parts.box, kept=meetings.kept, people=meetings.bindings)
     return NoticeWork(
         db=parts.db,
         clock=parts.clock,
@@ -48,7 +53,7 @@ def make_notice_work(parts: Parts, notices: Notices | None = None) -> NoticeWork
         notices=notices or make_notices(parts),
         accounts=meetings.settings,
         keys=meetings.keys,
-        applying=applying,
+        applying=make_applying(parts),
         subscriptions=make_subscriptions(parts),
         audit=parts.audit,
         listener=parts.listener,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -14,9 +15,9 @@ from support.waiting import until
 from vestibule.errors import BadInput, NotAllowed, OutsideFailed
 from vestibule.kit.ids import TenantId
 from vestibule.meetings.inbox import NOTIFICATION
-from vestibule.meetings.model import CallEventKind, MeetingState, Seen
+from vestibule.meetings.model import CallEvent, CallEventKind, MeetingState, Seen
 from vestibule.platform.db import Database
-from vestibule.visits.model import EventKind, PersonState
+from vestibule.visits.model import EventKind, PersonState, Visit
 
 FORGED = NotAllowed("teams-notice-forged", "No.", phase="meeting.notice")
 UNREADABLE = BadInput("teams-notice-unreadable", "No.", phase="meeting.notice")
@@ -176,6 +177,19 @@ async def test_while_microsofts_keys_cannot_be_had_it_waits(office: TellingOffic
     assert await office.told(visit) == ["patient connected"]
 
 
+async def test_what_came_behind_one_that_waits_waits_with_it(office: TellingOffice) -> None:
+    visit, *_ = await office.visit_of()
+    name, good = office.refused(NO_KEYS), office.event(Seen("g1", guest(), gone=True), when=2)
+    await office.tells(visit, name, good)
+    await office.tells(visit, office.event(Seen("g2", guest("", "2")), when=3))
+    assert await office.told(visit) == []
+    office.notices.events[name] = CallEvent(CallEventKind.ROSTER, name, office.at(1), [Seen("g1", guest())])
+    await office.rows("update meeting_inbox set run_at = now() returning id")
+    await office.work.turn()
+    assert await office.told(visit) == ["patient connected", "patient disconnected", "patient connected"]
+    assert {row[0] for row in await office.rows("select tries from meeting_inbox where done_at is not null")} == {1, 2}
+
+
 async def test_in_the_end_it_is_given_up(office: TellingOffice) -> None:
     visit, *_ = await office.visit_of()
     await office.arrive((await office.row(visit)).id, office.refused(NO_KEYS))
@@ -238,7 +252,7 @@ async def test_thousands_in_any_order_through_several_workers_are_each_told_once
     await running
     for visit in visits:
         told = [one for one in await office.told(visit) if one != "patient in_lobby"]
-        assert told == ["patient connected", "patient disconnected"] * 10
+        assert told == ["patient connected", "patient disconnected"] * 10, "in the order in which they came, whoever has them"
 
 
 async def test_what_a_dead_worker_had_claimed_is_worked_through_by_another(office: TellingOffice) -> None:
@@ -300,3 +314,42 @@ async def test_a_visit_whose_meeting_was_made_anew_in_another_round_goes_on(offi
     assert (meeting.state, meeting.call_started_at) == (MeetingState.MADE, office.clock.now() + timedelta(seconds=4))
     assert (await office.office.place(visit.id)).running
     assert ROSA not in str(await office.rows("select t::text from meeting_roster t"))
+
+
+# ---------------------------------------------------------------------- ends that nobody told
+
+
+async def call_over(office: TellingOffice, visit: Visit, when: float) -> None:
+    """As a report says."""
+    async with office.db.tenant(office.tenant) as tx:
+        await office.applying.call_over(tx, visit.id, office.at(when))
+
+
+async def test_an_end_that_only_the_report_tells_disconnects_everybody(office: TellingOffice) -> None:
+    visit, *_ = await office.visit_of()
+    await office.tells(visit, office.event(Seen("r1", user()), when=1), office.event(Seen("g1", guest()), when=2))
+    await call_over(office, visit, 60)
+    came, went = ["provider connected", "patient connected"], {"provider disconnected", "patient disconnected"}
+    told = await office.told(visit)
+    assert (told[:2], set(told[2:4]), told[4:]) == (came, went, ["call_ended"])
+    await call_over(office, visit, 61)
+    assert (await office.told(visit)).count("call_ended") == 1, "what is over is over"
+
+
+async def test_the_report_of_an_earlier_call_ends_no_later_one(office: TellingOffice) -> None:
+    visit, *_ = await office.visit_of()
+    await office.tells(visit, office.event(when=50, kind=CallEventKind.STARTED), office.event(Seen("g1", guest()), when=51))
+    await call_over(office, visit, 40)
+    assert await office.told(visit) == ["patient connected"]
+
+
+async def test_a_call_of_which_nothing_more_is_heard_is_over_after_thirty_hours(office: TellingOffice) -> None:
+    visit, *_ = await office.visit_of()
+    await office.tells(visit, office.event(Seen("r1", user())))
+    office.clock.advance(30 * 3_600 - 1)
+    assert await office.applying.whose_stale(office.db, TenantId(UUID(int=0)), 10) == []
+    office.clock.advance(1)
+    assert await office.applying.whose_stale(office.db, TenantId(UUID(int=0)), 10) == [office.tenant]
+    assert await office.applying.end_stale(office.db, office.tenant) == 1
+    assert await office.told(visit) == ["provider connected", "provider disconnected", "call_ended"]
+    assert await office.applying.end_stale(office.db, office.tenant) == 0

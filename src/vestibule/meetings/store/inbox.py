@@ -48,17 +48,26 @@ class Claimed:
     sealed: bytes | None = field(repr=False)
 
 
-# The next of every organisation, for the dispatcher: at most $1, and nobody else is given them for $2 seconds.
+# The next of every organisation, for the dispatcher: at most $1, and nobody else is given them for $2 seconds. What came for one meeting is
+# worked through in the order in which it came: behind one that somebody has, or that waits, nothing is given out. So claims are made one
+# after the other (IN_TURN), each seeing the one before.
+IN_TURN: Final = "select pg_advisory_xact_lock(hashtext('vestibule.meeting_inbox'))"
 CLAIM: Final = """
 with due as (
-  select tenant_id, id from meeting_inbox where done_at is null and run_at <= now() order by run_at, id limit $1 for update skip locked
+  select i.tenant_id, i.id from meeting_inbox i
+  where i.done_at is null and i.run_at <= now() and not exists (
+    select from meeting_inbox b where b.tenant_id = i.tenant_id and b.subscription_id = i.subscription_id and b.done_at is null
+    and b.id < i.id and b.run_at > now())
+  order by i.run_at, i.id limit $1 for update skip locked
 )
 update meeting_inbox i set run_at = now() + make_interval(secs => $2), tries = tries + 1 from due d
 where i.tenant_id = d.tenant_id and i.id = d.id
 returning i.tenant_id, i.id, i.subscription_id, i.kind, i.came_at, i.tries, i.sealed
 """
-# In how many seconds the next one is due.
-NEXT_DUE: Final = "select extract(epoch from run_at - now())::float8 from meeting_inbox where done_at is null order by run_at, id limit 1"
+# In how many seconds the next one is due, when none can be claimed now: what is due and was not given out stands behind another.
+NEXT_DUE: Final = """
+select extract(epoch from run_at - now())::float8 from meeting_inbox where done_at is null and run_at > now() order by run_at limit 1
+"""
 
 
 class InboxStore:
@@ -102,6 +111,16 @@ class InboxStore:
             one.tries,
             seconds,
             code,
+        )
+
+    async def free(self, tenant: TenantId, tx: Tx, rows: Sequence[Claimed]) -> None:
+        """These were not begun with."""
+        await tx.execute(
+            "update meeting_inbox i set run_at = now(), tries = i.tries - 1 from unnest($2::uuid[], $3::int[]) as g (id, tries)"
+            " where i.tenant_id = $1 and i.id = g.id and i.tries = g.tries and i.done_at is null",
+            tenant,
+            [one.id for one in rows],
+            [one.tries for one in rows],
         )
 
     async def forget(self, tenant: TenantId, tx: Tx, before: datetime) -> None:

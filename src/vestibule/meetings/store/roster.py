@@ -52,6 +52,11 @@ class Call:
     heard_at: datetime | None = None
     delayed_at: datetime | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it goes on, for all we know."""
+        return self.started_at is not None and (self.ended_at is None or self.ended_at < self.started_at)
+
 
 class RosterStore:
     """Rows of `meeting_roster`, and what `meetings` keeps of the call."""
@@ -151,6 +156,21 @@ class RosterStore:
             limit,
         )
         return [VisitId(row[0]) for row in rows]
+
+    async def stale(self, tenant: TenantId, tx: Tx, before: datetime, limit: int) -> list[VisitId]:
+        """Meetings with a call that began before then, and that nobody said is over."""
+        rows = await tx.fetch(
+            "select visit_id from meetings where tenant_id = $1 and call_started_at <= $2"
+            " and (call_ended_at is null or call_ended_at < call_started_at) limit $3",
+            tenant,
+            before,
+            limit,
+        )
+        return [VisitId(row[0]) for row in rows]
+
+    async def whose_stale(self, db: Database, before: datetime, after: TenantId, most: int) -> list[TenantId]:
+        """The next organisations with any."""
+        return [TenantId(row[0]) for row in await db.ask("select whose_meeting_calls_stale($1, $2, $3)", before, after, most)]
 
     async def whose_silent(
         self, db: Database, since: datetime, given: datetime, missing: datetime, after: TenantId, most: int
