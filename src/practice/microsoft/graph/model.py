@@ -176,14 +176,6 @@ class OnlineMeeting(Struct, kw_only=True):
         """`enabled`, `disabled`, or `limited` to the time of the call."""
         return str(self.option("allowMeetingChat"))
 
-    def presents(self, oid: str) -> bool:
-        """Whether somebody of the directory presents, and so may admit from the lobby: the organizer, and whoever the options name."""
-        if oid == self.organizer:
-            return True
-        role = next((one.role for one in self.attendees if one.oid == oid), "")
-        who = self.option("allowedPresenters")
-        return role == "coorganizer" or who in {"everyone", "organization"} or (who == "roleIsPresenter" and role == "presenter")
-
 
 class Subscription(Struct, kw_only=True):
     """A subscription to what happens in one meeting.
