@@ -17,7 +17,7 @@ from support.signing_in import pick
 from vestibule.kit.ids import TenantId, new_id
 from vestibule.meetings.model import ProofKind
 from vestibule.platform.audit import SYSTEM
-from vestibule.visits.model import MeetingKind, PersonRole
+from vestibule.visits.model import MeetingKind, Opens, PersonRole
 from vestibule.wiring.teams_people import make_microsoft_sign_ins
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -368,6 +368,20 @@ async def test_a_frame_opens_a_window_of_its_own(there: Clinic) -> None:
     guest, browser = await there.clinician(framed=True)
     page = await browser.ask(f"{guest.base}/microsoft")
     assert f'data-handoff="{guest.base}/handoff"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("opens", "framed", "in_place"),
+    [(Opens.HERE, False, True), (Opens.HERE, True, False), (Opens.WINDOW, False, False), (Opens.APP, False, False)],
+)
+async def test_where_no_second_window_opens_the_sign_in_takes_the_consoles_place(
+    there: Clinic, opens: Opens, framed: bool, in_place: bool
+) -> None:
+    await there.connect(opens=opens)
+    guest, browser = await there.clinician(framed=framed)
+    text = (await browser.ask(f"{guest.base}/console")).text
+    assert 'data-open="microsoft"' in text
+    assert ("data-in-place" in text) is in_place
 
 
 async def test_old_sign_ins_are_forgotten(there: Clinic) -> None:

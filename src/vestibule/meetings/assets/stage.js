@@ -61,11 +61,14 @@ class Stage {
     const button = event.target.closest("[data-open], [data-do]");
     if (!button || button.disabled) return;
     if (button.dataset.do === "leave") { this.options.onLeave(); return; }
+    if ("inPlace" in button.dataset) { location.assign(this.#page(PAGES[button.dataset.open])); return; }
     const how = ("again" in button.dataset && this.last) || button.dataset.open;
     if (how !== "microsoft") this.last = how;
     if (how === "here") this.#here();
     else this.#beside(how);
   }
+
+  #page(to) { return this.element.dataset.meeting.replace(/meeting$/, to); }
 
   #here() {
     this.element.dataset.going = "yes";
@@ -91,7 +94,7 @@ class Stage {
     const { handoff, meeting } = this.element.dataset;
     const name = `vestibule-${meeting}-${to}`;
     if (handoff) return openOwnWindow(handoff, name, to, SIZES[to]);
-    const url = meeting.replace(/meeting$/, to);
+    const url = this.#page(to);
     const opened = window.open("about:blank", name, `popup,${SIZES[to]}`);
     if (opened) { opened.opener = null; opened.location.replace(url); }
     return { window: opened, url };
