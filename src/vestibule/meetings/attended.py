@@ -38,11 +38,14 @@ class _Guests:
     names: dict[str, ParticipantId] = field(default_factory=dict)
 
     def who(self, identity: Identity) -> ParticipantId | None:
-        """The one who came again under the same name, the one of that name, the one who is missing, or the only one there could be."""
+        """The one who came again under the same name, the one of that name, the one who is missing, or the only one there could be.
+
+        A clinician is taken for nobody's guess, only by their name.
+        """
         again = self.names.get(identity.name) if identity.name else None
-        free = [one for one in self.shown if one.id not in self.taken]
-        guess = [one for one in free if one.role is not PersonRole.PROVIDER]
-        one = named(self.shown, identity.name) or next(iter(guess), None) or (self.shown[0] if len(self.shown) == 1 else None)
+        guests = [one for one in self.shown if one.role is not PersonRole.PROVIDER]
+        guess = [one for one in guests if one.id not in self.taken] or (guests if len(guests) == 1 else [])
+        one = named(self.shown, identity.name) or next(iter(guess), None)
         found = again or (one.id if one else None)
         if found is not None:
             self.take(identity, found)

@@ -96,7 +96,7 @@ async def test_the_report_says_who_was_there_and_the_record_how_well_they_heard(
     assert {one.participant for one in measured} == {rosa.participant.id, amy.participant.id}
     assert all({"audio_jitter_ms", "rtt_ms", "network"} <= set(one.measures) for one in measured)
     said = json.dumps([dict(one.measures) for one in measured])
-    assert not any(word in said.casefold() for word in ("address", "mac", "subnet", "ssid", "10.", "192.168", "driver"))
+    assert not any(word in said for word in ("192.0.2", "198.51.100", "203.0.113", "00-00-5", "corp.example", "EMC-WS", "Mozilla"))
     await until(lambda: not house.hospital.hospital.graph.subscriptions, seconds=20, what="the subscription is ended")
 
 
@@ -127,9 +127,9 @@ async def test_what_was_lost_on_its_way_the_report_tells(house: TeamsHouse) -> N
     await house.made(rosa.visit)
     house.hospital.setup(cloud={"trick": "drop"})
     seats = [await house.enter(rosa), await house.enter(amy)]
+    await house.end(rosa.visit)
     for seat in seats:
         house.calls.leave(seat.id)
-    await house.end(rosa.visit)
     assert await events(house, rosa.visit, "connected") == []
     await later(house, rosa.visit)
     (report,) = await settled(house, rosa.visit)
