@@ -60,15 +60,32 @@ def test_seats_are_in_the_order_of_coming() -> None:
     assert [leg.began_at and leg.began_at.minute for leg in legs_of({"sessions": [late, early]})] == [0, 10]
 
 
+_MEMBERS = [
+    "sessions",
+    "segments",
+    "media",
+    "streams",
+    "caller",
+    "callerNetwork",
+    "connectionType",
+    "userAgent",
+    "platform",
+    "label",
+    "identity",
+    "user",
+    "id",
+    "feedback",
+    "rating",
+    "averageJitter",
+    "wifiSignalStrength",
+    "callerDevice",
+]
 _any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.just(SECRET) | st.just("PT1S"),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["sessions", "segments", "media", "streams", "caller", "callerNetwork", "connectionType", "userAgent", "platform", "label"]
-                + ["identity", "user", "id", "feedback", "rating", "averageJitter", "wifiSignalStrength", "callerDevice"]
-            ),
+            st.sampled_from(_MEMBERS),
             inner,
             max_size=6,
         )
