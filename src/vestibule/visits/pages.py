@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from litestar import Request, get
@@ -113,12 +114,13 @@ async def _console(
         "framed": principal.framed,
         "canned": [(code, words.message_text(code)) for code in CANNED],
         "outcomes": [(o.value, words.outcome_text(o)) for o in Outcome],
-        "story": list(reversed(words.story(scene.visit, events, me=principal.participant, clock=scene.clock))),
+        "story": list(reversed(words.story(scene.visit, events, me=principal.participant, clock=partial(scene.clock, seconds=True)))),
         "links": [link for link in links if link.open_at(scene.now)],
         "waited": waited,
         "late": late,
         **people(scene),
         **_trouble(events),
+        "settled": any(event.kind is EventKind.SETTLED for event in events),
     }
 
 
