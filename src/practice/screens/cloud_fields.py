@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import get_args
 
-from practice.microsoft.graph.model import Generation, GuestIds, NoticeFault, PolicyWords
+from practice.microsoft.graph.model import NoticeFault
 from practice.screens.fields import Field, fixed
 
+_NAMES = {
+    "event": "today's: rosterUpdated, participants@delta",
+    "roster": "before: activeParticipants@joined, @exited",
+    "delta": "first of all: activeParticipants@delta, @remove",
+}
+_WORDS = {"forbidden": "as documented today", "general": "as SDKs report it", "unauthorized": "as documented before"}
+_GUESTS = {"other": "another than in notifications", "same": "the same as in notifications", "none": "missing"}
 _TRICKS = {"": "as they should", "duplicate": "each twice", "reorder": "the next one first", "drop": "never"}
 
 CLOUD_FORMS: dict[str, tuple[str, list[Field]]] = {
@@ -25,7 +32,7 @@ CLOUD_FORMS: dict[str, tuple[str, list[Field]]] = {
         [
             Field("monthly", "Meetings of an organizer in a month", "number", hint="Above it 429"),
             Field("per_second", "Calls of an app in a second", "number", hint="Above it 429; 0 for no limit"),
-            Field("generation", "Names in notifications", "choice", options=fixed(*((word, word) for word in get_args(Generation)))),
+            Field("generation", "Names in notifications", "choice", options=fixed(*_NAMES.items())),
             Field("trick", "Notifications arrive", "choice", options=fixed(*_TRICKS.items())),
             Field("notice_fault", "Fault in notifications", "choice", options=fixed(*((word, word) for word in get_args(NoticeFault)))),
             Field("batch", "Items in one delivery, at most", "number"),
@@ -33,8 +40,8 @@ CLOUD_FORMS: dict[str, tuple[str, list[Field]]] = {
             Field("report_seconds", "An attendance report is there after (s)", "number"),
             Field("record_seconds", "A call record is there after (s)", "number"),
             Field("days", "Call records are kept for (days)", "number"),
-            Field("policy_words", "A missing policy is said", "choice", options=fixed(*((word, word) for word in get_args(PolicyWords)))),
-            Field("guest_ids", "A guest's id afterwards", "choice", options=fixed(*((word, word) for word in get_args(GuestIds)))),
+            Field("policy_words", "A missing policy is said", "choice", options=fixed(*_WORDS.items())),
+            Field("guest_ids", "A guest's id afterwards", "choice", options=fixed(*_GUESTS.items())),
         ],
     ),
 }

@@ -173,6 +173,7 @@ async def configuration(request: web.Request) -> web.StreamResponse:
         ("JWKS", house.at.jwks),
         ("Status call", house.at.status),
         ("Microsoft-like sign-in", f"{house.at.microsoft}/organizations"),
+        ("Microsoft-like cloud (Graph)", house.at.graph),
         ("Twilio-like carrier", house.at.twilio),
         ("Azure-like carrier", house.at.azure),
         ("Mail, STARTTLS", house.at.smtp),
