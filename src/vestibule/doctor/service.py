@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from vestibule.doctor.address import judged
@@ -99,7 +99,7 @@ class Doctor:
         async def work() -> None:
             seen = None if self._surroundings is None else await self._surroundings.teams(tenant)
             if seen is not None:
-                findings.extend([one async for one in teams.teams(self._outside, seen, self._origin, self._clock.now())])
+                findings.extend(await _all(teams.teams(self._outside, seen, self._origin, self._clock.now())))
 
         await self._in_time(work, findings)
         return worst_first(findings)
@@ -114,11 +114,14 @@ class Doctor:
         if self._surroundings is None:
             return
         around = await self._surroundings.around(connection)
+        now, origin = self._clock.now(), self._origin
         if around.feed is not None:
-            findings += feeding.feed(around.feed, self._clock.now())
-        findings += [finding async for finding in messaging.messages(around, self._origin)]
+            findings += feeding.feed(around.feed, now)
+        streams = [messaging.messages(around, origin)]
         if around.teams is not None:
-            findings += [finding async for finding in teams.teams(self._outside, around.teams, self._origin, self._clock.now())]
+            streams.append(teams.teams(self._outside, around.teams, origin, now))
+        for found in await asyncio.gather(*(_all(stream) for stream in streams)):  # each waits for others, and has its own limit
+            findings += found
 
     async def _theirs(self, connection: Connection, kept: Kept, findings: list[Finding]) -> None:
         """The record's side, and last the token request, which needs all the others."""
@@ -153,3 +156,7 @@ class Doctor:
             findings.append(
                 look("check-failed", f"A check could not be made: {error.sentence}", "Try again; if it lasts, look into the log.")
             )
+
+
+async def _all(stream: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in stream]
