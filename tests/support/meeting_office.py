@@ -12,6 +12,7 @@ from typing import Any
 from support.waiting import until
 from vestibule.adapters.meetings.room.passes import RelayConfig
 from vestibule.adapters.meetings.room.service import RoomService
+from vestibule.errors import OutsideFailed
 from vestibule.kit.clock import FrozenClock
 from vestibule.kit.ids import ConnectionId, TenantId, VisitId, new_id
 from vestibule.kit.secretbox import SecretBox
@@ -26,7 +27,7 @@ from vestibule.visits.model import Identifier, MeetingKind, MeetingPlace, Opens,
 from vestibule.visits.service import Visits
 from vestibule.wiring.meeting_parts import meeting_parts
 
-NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)  # what is planned for later is due by the database's clock
 BOX = SecretBox([("test", b"m" * 32)])
 CONNECTION = ConnectionId(new_id())
 DIRECTORY, CLIENT = "0f5c2a70-0000-4c1e-8a55-2d7b9e3f0a00", "6e2f0c11-5a77-4b0e-9f5e-2f1f6a7c9d02"
@@ -42,6 +43,7 @@ class ScriptedCloud:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     made: dict[str, Made] = field(default_factory=dict)
     held: asyncio.Event | None = None
+    lost: int = 0  # so many answers do not reach us
 
     def _next(self, *what: Any) -> None:
         self.asked.append(what)
@@ -50,13 +52,18 @@ class ScriptedCloud:
 
     async def make(self, _: Account, wish: Wish) -> Made:
         """The same external id and organizer is the same meeting."""
-        self._next("make", wish)
+        self.asked.append(("make", wish))
         if self.held is not None:
             await self.held.wait()
+        if self.answers:
+            raise self.answers.pop(0)
         key = f"{wish.organizer}/{wish.external_id}"
         new = key not in self.made
         made = Made(f"m-{key}", f"https://teams.example/join/{key}", f"https://visit.teams.example/{key}", new)
         self.made.setdefault(key, made)
+        if self.lost:
+            self.lost -= 1
+            raise OutsideFailed("outside-no-answer", "Lost.", phase="meeting.make")
         return made
 
     async def move(self, _: Account, organizer: str, meeting: str, starts_at: datetime, ends_at: datetime) -> None:
@@ -106,6 +113,7 @@ class MeetingOffice:
             cloud=self.cloud,  # type: ignore[arg-type]
             watch=self._watch,
             delays=Delays(visits=self.visits, clock=self.clock),
+            again=self.parts.making.later,
             patience=self.patience,
         )
         policy = Policy(first=0.02, cap=0.05)

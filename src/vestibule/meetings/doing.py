@@ -22,7 +22,7 @@ from vestibule.meetings.organizers import Organizers
 from vestibule.meetings.ports import Cloud
 from vestibule.meetings.setting import MeetingSettings
 from vestibule.platform.db import Database, Tx
-from vestibule.platform.effects import Done, Effect, Handler, Mourner, Outcome, Retry
+from vestibule.platform.effects import Done, Effect, Handler, Mourner, Outcome
 from vestibule.platform.telemetry.logs import log
 from vestibule.visits.model import EventKind, Visit
 from vestibule.visits.service import Visits
@@ -33,6 +33,8 @@ SUBJECT: Final = "Video visit"
 
 # Has Microsoft tell us who comes and goes in a meeting whose address is known; no transaction may be open.
 Watch = Callable[[Account, Meeting], Awaitable[object]]
+# Plans one more round of making a visit's meeting, so many seconds from now.
+Again = Callable[[Tx, Visit, float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Doing:
         cloud: Cloud,
         watch: Watch,
         delays: Delays,
+        again: Again,
         patience: float = 60.0,
     ) -> None:
         """Say what it works with.
@@ -80,6 +83,7 @@ class Doing:
             cloud: Microsoft.
             watch: has Microsoft tell us who comes and goes.
             delays: hears that it does not tell us yet.
+            again: plans one more round of making.
             patience: seconds until Microsoft is asked again for what it refused.
         """
         self._db = db
@@ -91,6 +95,7 @@ class Doing:
         self._cloud = cloud
         self._watch = watch
         self._delays = delays
+        self._again = again
         self.patience = patience
 
     @property
@@ -107,7 +112,7 @@ class Doing:
 
     async def make(self, effect: Effect) -> Outcome:
         """Make the meeting and have it watched, then call it made."""
-        visit, round_ = _visit(effect), int(effect.payload["round"])
+        visit, round_ = _visit(effect), _round(effect)
         try:
             asked = await self._read(effect, wish=True)
             if asked is None or asked.visit.over or asked.meeting.state in _DONE:
@@ -157,18 +162,21 @@ class Doing:
 
     async def _not_made(self, effect: Effect, error: VestibuleError) -> Outcome:
         """Said at once, and tried again: soon where Microsoft could not, now and then where it would not, for an administrator may help."""
-        state = MeetingState.FAILED if error.permanent else MeetingState.WANTED
-        async with self._db.tenant(effect.tenant) as tx:
-            counts = await self._failed(tx, _visit(effect), int(effect.payload["round"]), error.code, state=state)
-        if not counts:
-            return Done()
         if error.permanent:
-            return Retry(error.code, after=self.patience)
-        raise error
+            return Done(lambda tx: self._refused(tx, effect, error.code))
+        async with self._db.tenant(effect.tenant) as tx:
+            counts = await self._failed(tx, _visit(effect), _round(effect), error.code, state=MeetingState.WANTED)
+        if counts:
+            raise error
+        return Done()
+
+    async def _refused(self, tx: Tx, effect: Effect, code: str) -> None:
+        if await self._failed(tx, _visit(effect), _round(effect), code):
+            await self._again(tx, await self._visits.get(tx, _visit(effect)), self.patience)
 
     async def mourn(self, tx: Tx, effect: Effect, code: str) -> None:
         """All tries are used up."""
-        await self._failed(tx, _visit(effect), int(effect.payload["round"]), code)
+        await self._failed(tx, _visit(effect), _round(effect), code)
 
     async def _made(self, tx: Tx, visit: VisitId, asked: Asked, made: Made, *, deaf: bool) -> None:
         """In one transaction: the meeting is kept, and the visit's list says that it is there."""
@@ -186,8 +194,7 @@ class Doing:
             visitor_url=made.visitor_url,
             made_at=self._clock.now(),
         )
-        if made.new:
-            await self._organizers.count(tx, wish.organizer)
+        await self._organizers.count(tx, wish.organizer)  # also what was found: an answer was lost, and nobody has counted it
         if found.over or meeting.visit != found.id:
             return
         whose = "default" if wish.organizer == asked.settings.default_host else "provider"
@@ -267,3 +274,7 @@ def _visit(effect: Effect) -> VisitId:
     if effect.visit is None:
         raise RuntimeError("a meeting's effect is about a visit")
     return effect.visit
+
+
+def _round(effect: Effect) -> int:
+    return int(effect.payload["round"])

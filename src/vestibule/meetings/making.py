@@ -8,8 +8,8 @@ asked for counts only if it made the meeting.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from vestibule.kit.clock import Clock
@@ -73,8 +73,14 @@ class Making:
         """Whether no patient is in it: a rehearsal or a test link, which take place in the room."""
         return any(one.system == SYNTHETIC for one in await self._visits.identifiers(tx, visit.id))
 
-    async def put(self, tx: Tx, kind: str, visit: VisitId, key: str, *, round_: int = 0) -> None:
-        """Promise one thing, in the visit's lane. Deleting and shutting may be said twice, so each is a create or a status."""
+    async def later(self, tx: Tx, visit: Visit, seconds: float) -> None:
+        """Plan one more round for a meeting that Microsoft refused. What is planned for later holds nothing up."""
+        meeting = await self._kept.get(tx, visit.id, lock=True)
+        if meeting is not None and meeting.state is MeetingState.FAILED and not visit.over:
+            await self._round(tx, meeting, run_at=self._clock.now() + timedelta(seconds=seconds))
+
+    async def put(self, tx: Tx, kind: str, visit: VisitId, key: str, *, round_: int = 0, run_at: datetime | None = None) -> None:
+        """Promise one thing, in the visit's lane. Each of them may be said twice: the other side is then as it was after the first."""
         await self._effects.enqueue(
             tx,
             kind=kind,
@@ -83,6 +89,7 @@ class Making:
             key=f"{kind}:{visit}:{key}",
             payload={"round": round_},
             visit=visit,
+            run_at=run_at,
         )
 
     # ------------------------------------------------------------------ events
@@ -142,13 +149,17 @@ class Making:
 
     async def _ask(self, tx: Tx, visit: Visit) -> None:
         """A round of making, unless the meeting is made. What an earlier round waits with is not waited for."""
-        meeting: Meeting | None = await self._kept.get(tx, visit.id, lock=True)
+        meeting = await self._kept.get(tx, visit.id, lock=True)
         if meeting is None or meeting.state not in _OPEN or visit.over:
             return
         await self._withdraw(tx, visit, why="asked-again")
-        changes: dict[str, Any] = {"state": MeetingState.WANTED, "code": "", "round": meeting.round + 1}
-        await self._kept.change(tx, visit.id, **changes)
-        await self.put(tx, MAKE, visit.id, str(meeting.round + 1), round_=meeting.round + 1)
+        await self._kept.change(tx, visit.id, state=MeetingState.WANTED, code="")
+        await self._round(tx, meeting)
+
+    async def _round(self, tx: Tx, meeting: Meeting, *, run_at: datetime | None = None) -> None:
+        number = meeting.round + 1
+        await self._kept.change(tx, meeting.visit, round=number)
+        await self.put(tx, MAKE, meeting.visit, str(number), round_=number, run_at=run_at)
 
     async def _over(self, tx: Tx, visit: Visit) -> None:
         """Nothing is left to be made, and what waits for its next try must not hold up what comes after it."""

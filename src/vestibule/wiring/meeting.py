@@ -35,6 +35,7 @@ def make_doing(parts: Parts, *, watch: Watch | None = None) -> Doing:
         cloud=cloud,
         watch=watch or make_subscriptions(parts, cloud, meetings.settings).ensure,
         delays=Delays(visits=parts.visits, clock=parts.clock),
+        again=meetings.making.later,
     )
 
 

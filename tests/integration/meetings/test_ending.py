@@ -74,6 +74,16 @@ async def test_whoever_comes_back_in_time_keeps_it_open(office: MeetingOffice) -
     assert await call.later(120) == ["ended:meeting"]
 
 
+async def test_after_somebody_came_back_it_is_the_next_calls_end_that_counts(office: MeetingOffice) -> None:
+    call = await Call(office).begin()
+    await call.came(call.doctor)
+    await call.came(call.patient)
+    await call.over()
+    await call.came(call.patient)
+    await office.step("went", call.id, call.patient.id, office.clock.now())
+    assert await call.later(600) == []
+
+
 async def test_a_clinician_who_only_looked_in_ends_nothing(office: MeetingOffice) -> None:
     call = await Call(office).begin()
     await call.came(call.doctor)

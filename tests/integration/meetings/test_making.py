@@ -10,7 +10,7 @@ import pytest
 
 from support.meeting_office import CONNECTION, HOST, INGRID, NOW, ROSA, MeetingOffice, meeting_office
 from support.waiting import until
-from vestibule.errors import Conflict, NotAllowed, OutsideFailed, TooMany
+from vestibule.errors import Conflict, Gone, NotAllowed, OutsideFailed, TooMany
 from vestibule.kit.ids import TenantId, VisitId
 from vestibule.meetings.model import MeetingState
 from vestibule.platform.db import Database
@@ -125,7 +125,7 @@ async def test_what_microsoft_refuses_is_said_once_and_nobody_goes_in_and_it_is_
 
 @pytest.mark.parametrize("asks", ["presses", "comes"])
 async def test_a_clinician_who_asks_need_not_wait_until_it_is_asked_for_again(office: MeetingOffice, asks: str) -> None:
-    office.doing._patience = 3600
+    office.doing.patience = 3600  # an hour: nothing but what is tested can have helped
     visit, _, _ = await refused(office, "teams-licence-missing", times=1)
     if asks == "presses":
         async with office.db.tenant(office.tenant) as tx:
@@ -138,8 +138,33 @@ async def test_a_clinician_who_asks_need_not_wait_until_it_is_asked_for_again(of
     assert await office.kinds(visit) == ["meeting_failed", "meeting_made"]
 
 
+async def test_what_an_earlier_round_was_told_is_not_said_when_somebody_else_is_asked_for_already(office: MeetingOffice) -> None:
+    office.cloud.held = asyncio.Event()
+    office.cloud.answers = [NotAllowed("teams-licence-missing", "No.", phase="meeting.make")]
+    visit, doctor = await office.come(DOCTOR, "Rosa")
+    _, colleague = await office.come(DOCTOR, "Ingrid")
+    await office.bind(visit.id, colleague, INGRID)
+    await office.arrive(visit.id, colleague)
+    await until(lambda: office.cloud.wishes, what="the first round asks")
+    await office.bind(visit.id, doctor, ROSA)
+    office.cloud.held.set()
+    await office.idle()
+    assert [wish.organizer for wish in office.cloud.wishes] == [INGRID, ROSA]
+    assert await office.kinds(visit.id) == ["meeting_made"]
+
+
+async def test_a_lost_answer_makes_no_second_meeting_and_is_counted_once(office: MeetingOffice) -> None:
+    office.cloud.lost = 2
+    visit, _, _ = await begun(office)
+    meeting = await office.meeting(visit)
+    assert meeting is not None
+    assert (office.cloud.done, len(office.cloud.made)) == (["make"] * 3, 1)
+    async with office.db.tenant(office.tenant) as tx:
+        assert await office.parts.organizers.used(tx) == {ROSA: 1}
+
+
 async def test_what_is_refused_holds_up_no_end(office: MeetingOffice) -> None:
-    office.doing._patience = 3600
+    office.doing.patience = 3600  # an hour: nothing but what is tested can have helped
     visit, _, _ = await refused(office, "teams-policy-missing", times=1)
     await office.step("end_for_all", visit)
     await office.idle()
@@ -212,6 +237,9 @@ async def test_the_way_in_is_for_those_who_were_let_in_and_says_where_each_goes(
     assert (await office.way(visit, patient)).startswith("https://visit.teams.example/")
     async with office.db.tenant(office.tenant) as tx:
         assert {way.participant for way in await office.kept.ways(tx, visit)} == {doctor.id, patient.id}
+    await office.step("end_for_all", visit)
+    with pytest.raises(Gone, match="meeting-over"):
+        await office.way(visit, doctor)
 
 
 async def test_a_clinician_who_has_not_signed_in_is_given_no_way_though_the_meeting_is_there(office: MeetingOffice) -> None:
