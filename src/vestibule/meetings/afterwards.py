@@ -2,7 +2,8 @@
 
 Microsoft makes a report each time a meeting ends, some seconds or some hours later, and tells nobody. So it is looked for: after 10
 seconds, 20, 40, then every two minutes, after ten minutes every four, for a day; then four times a day until Microsoft keeps nothing of it
-any more, 30 days after. Call records come later than reports and are tried for a day.
+any more, 30 days after. Call records come later than reports, and finding one means reading the list of all the organisation's: they are
+tried less often, and for a day.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from vestibule.visits.service import Visits
 FIRST: Final = timedelta(seconds=10)
 _OFTEN, _OFTEN_FOR = timedelta(minutes=2), timedelta(minutes=10)
 _STEADY, _STEADY_FOR = timedelta(minutes=4), timedelta(days=1)
+_RECORDS, _RECORDS_FOR = timedelta(minutes=15), timedelta(hours=2)
 _RARELY, KEPT = timedelta(hours=6), timedelta(days=30)
 _HOUR: Final = timedelta(hours=1)
 # A newer version of a call record knows more: it is read once more.
@@ -138,7 +140,7 @@ def next_look(left: Left, now: datetime) -> datetime | None:
     if left.reports and left.measurable and age <= _STEADY_FOR:
         measured = left.meeting.quality_at
         if measured is None:
-            return now + pause(age, left.meeting.looks)
+            return now + record_pause(age, left.meeting.looks)
         return measured + _AGAIN if now < measured + _AGAIN else None
     return None
 
@@ -153,6 +155,13 @@ def pause(age: timedelta, looks: int) -> timedelta:
     if age < _OFTEN_FOR:
         return min(FIRST * (1 << min(looks, 10)), _OFTEN)
     return _STEADY if age < _STEADY_FOR else _RARELY
+
+
+def record_pause(age: timedelta, looks: int) -> timedelta:
+    """The same for call records."""
+    if age < _OFTEN_FOR:
+        return pause(age, looks)
+    return _RECORDS if age < _RECORDS_FOR else _RECORDS_FOR
 
 
 class Afterwards:
@@ -205,9 +214,10 @@ class Afterwards:
             async with places:
                 await self.look(tenant, visit)
 
-        async with asyncio.TaskGroup() as tasks:
-            for meeting in found:
-                tasks.create_task(one(meeting.visit))
+        ended = await asyncio.gather(*(one(meeting.visit) for meeting in found), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):  # a mistake of ours about one meeting
+                log.error("meeting-not-looked-at", code="internal-error", exc_info=error)
         return len(found)
 
     async def look(self, tenant: TenantId, visit: VisitId) -> None:

@@ -64,6 +64,8 @@ def test_a_report_that_is_there_within_a_day_is_found_within_five_minutes(looks:
         pytest.param({"call_started_at": None, "call_ended_at": None}, M, 20 * S, id="somebody was, and nothing was told: one may come"),
         pytest.param({"state": MeetingState.DELETED}, M, None, id="with a meeting that was deleted its report is gone"),
         pytest.param({"reports": (REPORT,)}, M, 20 * S, id="the report is merged, the record not yet there"),
+        pytest.param({"reports": (REPORT,)}, H, 15 * M, id="it is looked for less often than the report"),
+        pytest.param({"reports": (REPORT,)}, 5 * H, 2 * H, id="and less and less"),
         pytest.param({"reports": (REPORT,), "measurable": False}, M, None, id="records may not be read"),
         pytest.param({"reports": (REPORT,)}, 25 * H, None, id="records are tried for a day"),
         pytest.param({"reports": (REPORT,), "quality_at": NOON + M}, 2 * M, 29 * M, id="a record is read once more"),
