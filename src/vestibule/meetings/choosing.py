@@ -6,11 +6,11 @@ organisation has chosen is what its pages say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from vestibule.errors import Conflict, Gone, NotAllowed
-from vestibule.kit.ids import ParticipantId
+from vestibule.kit.ids import ParticipantId, VisitId
 from vestibule.meetings.bindings import Bindings
 from vestibule.meetings.kept import MeetingsKept
 from vestibule.meetings.making import Making
@@ -59,6 +59,18 @@ class MeetingChoice:
         if meeting is None:
             return MeetingPlace(MeetingKind.TEAMS, ready=False, sign_in=sign_in, opens=settings.opens, own_lobby=settings.teams_lobby)
         return placed(visit, meeting, settings, await self._kept.present(tx, visit.id), sign_in=sign_in)
+
+    async def places(self, tx: Tx, visits: Collection[Visit]) -> Mapping[VisitId, MeetingPlace]:
+        """What the board shows of those that have a meeting in Teams."""
+        meetings = await self._kept.of(tx, [visit.id for visit in visits]) if visits else {}
+        if not meetings:
+            return {}
+        settings, present = await self._settings.get(tx), await self._kept.present_of(tx, meetings)
+        return {
+            visit.id: placed(visit, meetings[visit.id], settings, present.get(visit.id, []), sign_in=False)
+            for visit in visits
+            if visit.id in meetings
+        }
 
     async def expel(self, visit: Visit, participant: ParticipantId) -> None:
         """Cut somebody off. Nobody but a person in it can put somebody out of a meeting in Teams: `place` says who is `stuck` there."""

@@ -148,8 +148,15 @@ class MeetingsKept:
 
     async def present(self, tx: Tx, visit: VisitId) -> list[tuple[ParticipantId | None, str]]:
         """Who is in the meeting (`in`) or knocks there (`lobby`); None for somebody who did not come through us."""
-        rows = await self._store.present(bound(tx), tx, visit)
-        return [(None if r["participant_id"] is None else ParticipantId(r["participant_id"]), r["state"]) for r in rows]
+        return (await self.present_of(tx, [visit])).get(visit, [])
+
+    async def present_of(self, tx: Tx, visits: Collection[VisitId]) -> dict[VisitId, list[tuple[ParticipantId | None, str]]]:
+        """The same of several visits."""
+        found: dict[VisitId, list[tuple[ParticipantId | None, str]]] = {}
+        for row in await self._store.present_of(bound(tx), tx, visits):
+            who = row["participant_id"]
+            found.setdefault(VisitId(row["visit_id"]), []).append((None if who is None else ParticipantId(who), row["state"]))
+        return found
 
     # ------------------------------------------------------------------ rows
 

@@ -12,7 +12,7 @@ from litestar.response import Response
 
 from vestibule.identity.model import Principal, Role
 from vestibule.kit.clock import Clock
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.pages import page
 from vestibule.tenancy.model import Department
@@ -114,8 +114,8 @@ async def _board(principal: Principal, db: Database, visits: Visits, tenancy: Te
         department: Department | None = await tenancy.department(tx, principal.department) if principal.department else None
         zone = department.zone if department else "UTC"
         found = await visits.day(tx, principal.department, *today(clock.now(), zone))
-        places = [await _place(tx, visit, meetings) for visit in found]
-    rows = [row(visit, zone, principal.visit, place) for visit, place in zip(found, places, strict=True)]
+        places = await meetings.places(tx, [visit for visit in found if visit.state is VisitState.OPEN])
+    rows = [row(visit, zone, principal.visit, places.get(visit.id, MeetingPlace())) for visit in found]
     return {
         "brand": organisation.name,
         "support_phone": organisation.support_phone,
@@ -129,11 +129,6 @@ async def _board(principal: Principal, db: Database, visits: Visits, tenancy: Te
         "waited": waited,
         "late": late,
     }
-
-
-async def _place(tx: Tx, visit: Visit, meetings: Meetings) -> MeetingPlace:
-    """What the meeting of a visit tells; only of one that is open is there anything to tell."""
-    return await meetings.place(tx, visit, None) if visit.state is VisitState.OPEN else MeetingPlace()
 
 
 ROUTES = [board, board_parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 from vestibule.kit.ids import ParticipantId, VisitId
@@ -22,6 +22,10 @@ class Meetings(Protocol):
 
     async def place(self, tx: Tx, visit: Visit, me: ParticipantId | None) -> MeetingPlace:
         """What the pages of a visit show of its meeting to one of its people. Calls nobody."""
+        ...
+
+    async def places(self, tx: Tx, visits: Collection[Visit]) -> Mapping[VisitId, MeetingPlace]:
+        """The same of many visits at once, to somebody who is in none; those of which there is nothing to say are left out."""
         ...
 
     async def expel(self, visit: Visit, participant: ParticipantId) -> None:

@@ -129,6 +129,11 @@ async def test_a_group_of_seven_meets_where_the_room_would_hold_four(clinic: Hou
     assert (await clinic.kinds(doctor.visit)).count("connected") == 7
     _, console = await doctor.get("console")
     assert console.count("Connected") >= 6
+    late = await clinic.come(PersonRole.GUEST, "Guest 6")
+    assert await doctor.post(f"people/{late.participant.id}/admit") == 204
+    await seen(late, Presence.LOBBY, of=doctor)
+    _, board = await doctor.get("board")
+    assert "1 in the meeting&#39;s lobby" in board
 
 
 # ---------------------------------------------------------------------- nothing of it before

@@ -133,12 +133,13 @@ class MeetingStore:
 
     # ------------------------------------------------------------------ who is there, for pages
 
-    async def present(self, tenant: TenantId, tx: Tx, visit: VisitId) -> list[Row]:
-        """Who is in the meeting or knocks there: `participant_id` (none for a stranger) and `state`."""
+    async def present_of(self, tenant: TenantId, tx: Tx, visits: Collection[VisitId]) -> list[Row]:
+        """Who is in the meetings of these visits or knocks there: `visit_id`, `participant_id` (none for a stranger) and `state`."""
         return list(
             await tx.fetch(
-                "select participant_id, state from meeting_roster where tenant_id = $1 and visit_id = $2 and state in ('in', 'lobby')",
+                "select visit_id, participant_id, state from meeting_roster"
+                " where tenant_id = $1 and visit_id = any($2::uuid[]) and state in ('in', 'lobby')",
                 tenant,
-                visit,
+                list(visits),
             )
         )

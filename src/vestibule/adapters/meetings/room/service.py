@@ -6,7 +6,7 @@ out. The visit says so (`connected`, `disconnected`); its presence lease, renewe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -176,6 +176,10 @@ class RoomService:
     async def place(self, tx: Tx, visit: Visit, me: ParticipantId | None) -> MeetingPlace:  # noqa: ARG002  the port's
         """Always there, in our own page."""
         return MeetingPlace()
+
+    async def places(self, tx: Tx, visits: Collection[Visit]) -> Mapping[VisitId, MeetingPlace]:  # noqa: ARG002  the port's
+        """Nothing that the visits do not say themselves."""
+        return {}
 
     async def expel(self, visit: Visit, participant: ParticipantId) -> None:
         """Cut somebody off now, on every node."""
