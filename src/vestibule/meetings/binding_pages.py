@@ -20,7 +20,7 @@ from vestibule.platform.audit import Actor
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.cookies import Cookie, parse, set_cookie
 from vestibule.platform.web.pages import page, see_other
-from vestibule.protocols.oauth2 import read_callback
+from vestibule.protocols.oauth2 import Returned, read_callback
 
 _CLINICIAN = Access.session(Role.CLINICIAN)
 _MAX_FIELDS = 40
@@ -69,14 +69,22 @@ async def start(request: Request[Any, Any, Any], principal: Principal, microsoft
 @get(CALLBACK, access=Access.PUBLIC)
 async def callback(request: Request[Any, Any, Any], microsoft_sign_ins: MicrosoftSignIns, actor: Actor) -> Response[Any]:
     """Back from Microsoft."""
-    try:
-        pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-        returned = read_callback(pairs)
-    except (ValueError, BadInput):
-        raise BadInput("sign-in-unknown", "We do not know this sign-in. Please start again.", phase="meeting.sign-in") from None
+    returned = returned_by(request.scope["query_string"])
     set_cookie(request, Cookie(browser_cookie(returned.state), "", PATH, 0, top_level=True))
     arrival = await microsoft_sign_ins.finish(returned, parse(request.headers.get("cookie", "")), actor)
     return see_other(f"/s/{arrival.session}/microsoft" + (f"?why={arrival.code}" if arrival.code else ""))
+
+
+def returned_by(query: bytes) -> Returned:
+    """What Microsoft's answer says, from the address of the callback. Pure.
+
+    Raises:
+        BadInput: `sign-in-unknown`, for whatever is no answer.
+    """
+    try:
+        return read_callback(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except (ValueError, BadInput):
+        raise BadInput("sign-in-unknown", "We do not know this sign-in. Please start again.", phase="meeting.sign-in") from None
 
 
 ROUTES: list[ControllerRouterHandler] = [microsoft, start, callback]
