@@ -16,6 +16,7 @@ from support.house import House, Staff, house
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import new_id
 from vestibule.meetings.desk import ROUTES
+from vestibule.meetings.keys import KeyPurpose
 
 ADMIN, AUDITOR, APPROVER = StaffRole.ADMINISTRATOR, StaffRole.AUDITOR, StaffRole.APPROVER
 DIRECTORY, CLIENT = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -94,6 +95,7 @@ async def test_what_was_not_right_is_said_beside_its_field_and_nothing_is_kept(h
         ("application", {"directory": EVIL, "client_id": EVIL}, "2 things to correct"),
         ("proof", {"proof": "secret", "secret": CLIENT}, "This is the secret&#39;s id"),
         ("proof", {"proof": EVIL}, "Choose one of the list"),
+        ("proof", {"proof": "secret"}, "Fill in this field"),
         ("options", {"opens": "window", "default_host": EVIL}, "An id looks like"),
         ("options", {"opens": EVIL}, "Choose one of the list"),
     ):
@@ -134,6 +136,17 @@ async def test_a_certificate_is_made_downloaded_and_the_next_one_waits_until_it_
     assert (kept[first] is None, kept[second] is None, len(kept)) == (False, True, 2)
     noted = [r["action"] for r in await owner.fetch("select action from audit_entries where action like 'meeting-key%' order by seq")]
     assert noted == ["meeting-key.made", "meeting-key.made", "meeting-key.used"]
+
+
+async def test_the_key_for_notifications_is_replaced_where_there_is_one(h: House, owner: asyncpg.Connection) -> None:
+    admin = await h.staff({ADMIN})
+    assert await admin.post_form("meetings/proof/notifications") == (303, f"{admin.base}/meetings/proof")
+    assert "It is made with the first meeting" in (await admin.get("meetings/proof"))[1]
+    await h.parts.meetings.keys.ensure(h.parts.db, h.tenant, KeyPurpose.NOTIFY)
+    assert await admin.post_form("meetings/proof/notifications") == (303, f"{admin.base}/meetings/proof?told=renewed")
+    assert [row["retired_at"] is None for row in await owner.fetch("select retired_at from meeting_keys order by made_at")] == [False, True]
+    noted = await owner.fetchval("select detail->>'purpose' from audit_entries where action = 'meeting-key.made'")
+    assert noted == "notify"
 
 
 async def test_a_test_of_what_is_not_connected_names_it_and_one_that_fails_is_kept(h: House) -> None:

@@ -23,6 +23,7 @@ from vestibule.platform.audit import Actor
 
 _STALE_CODE = "meeting-settings-changed"
 _POLICY = "Vestibule"
+_PHASE = "meetings.settings"
 CALLBACK = "/meetings/teams/callback"
 
 
@@ -45,17 +46,20 @@ class ProofForm(msgspec.Struct, forbid_unknown_fields=True):
     secret: str = ""
     revision: int = 0
 
-    def changes(self) -> dict[str, Any]:
-        """What is wanted.
+    def changes(self, stored: Settings) -> dict[str, Any]:
+        """What is wanted, of what there is.
 
         Raises:
-            InvalidFields: `proof`.
+            InvalidFields: `proof`, or `secret` where there is none yet.
         """
         try:
-            wish: dict[str, Any] = {"proof": ProofKind(self.proof)}
+            proof = ProofKind(self.proof)
         except ValueError:
-            raise InvalidFields({"proof": "choice-unknown"}, phase="meetings.settings") from None
-        return wish | ({"secret": self.secret.strip()} if self.secret.strip() and wish["proof"] is ProofKind.SECRET else {})
+            raise InvalidFields({"proof": "choice-unknown"}, phase=_PHASE) from None
+        secret = self.secret.strip() or stored.secret
+        if proof is ProofKind.SECRET and not secret:
+            raise InvalidFields({"secret": "field-required"}, phase=_PHASE)
+        return {"proof": proof, "secret": secret} if proof is ProofKind.SECRET else {"proof": proof}
 
 
 # ---------------------------------------------------------------------- the application
@@ -117,14 +121,12 @@ async def save_proof(
     """Keep it."""
     try:
         async with meeting_desk.db.tenant(principal.tenant) as tx:
-            now = await meeting_desk.settings.save(tx, data.changes(), revision=data.revision, by=actor)
+            await meeting_desk.settings.save(tx, data.changes(await meeting_desk.settings.get(tx)), revision=data.revision, by=actor)
             over = await meeting_desk.overview(tx)
     except InvalidFields as error:
         return await _proof(request, principal, meeting_desk, chosen=data.proof, wrong=dict(error.fields), status=BAD)
     except Conflict as error:
         return await _proof(request, principal, meeting_desk, chosen=data.proof, status=STALE, **_in_the_way(error))
-    if now.proof is ProofKind.SECRET and not now.secret:
-        return await _proof(request, principal, meeting_desk, wrong={"secret": "field-required"}, status=BAD)
     return back(principal, "permissions" if over.ready else "proof", told="saved")
 
 
@@ -151,11 +153,12 @@ async def use_certificate(principal: Principal, key: str, meeting_desk: MeetingD
 @post("/s/{sid:uuid}/meetings/proof/notifications", access=ADMINISTRATORS)
 async def renew_notifications(principal: Principal, meeting_desk: MeetingDesk, actor: Actor) -> AnyResponse:
     """A new key pair for which Microsoft encrypts; the old one opens what is under way."""
-    if await meeting_desk.keys.renew_notify(meeting_desk.db, principal.tenant, now=True):
-        async with meeting_desk.db.tenant(principal.tenant) as tx:
-            pair = await meeting_desk.keys.notify(tx)
-        if pair is not None:
-            await _note_made(meeting_desk, principal, pair, KeyPurpose.NOTIFY, actor)
+    if not await meeting_desk.keys.renew_notify(meeting_desk.db, principal.tenant, now=True):
+        return back(principal, "proof")  # there is none, or somebody was quicker
+    async with meeting_desk.db.tenant(principal.tenant) as tx:
+        pair = await meeting_desk.keys.notify(tx)
+    if pair is not None:
+        await _note_made(meeting_desk, principal, pair, KeyPurpose.NOTIFY, actor)
     return back(principal, "proof", told="renewed")
 
 
