@@ -36,6 +36,7 @@ _STEADY, _STEADY_FOR = timedelta(minutes=4), timedelta(days=1)
 _RECORDS, _RECORDS_FOR = timedelta(minutes=15), timedelta(hours=2)
 _RARELY, KEPT = timedelta(hours=6), timedelta(days=30)
 _HOUR: Final = timedelta(hours=1)
+_OVERRUN: Final = timedelta(minutes=15)
 # A newer version of a call record knows more: it is read once more.
 _AGAIN: Final = timedelta(minutes=30)
 # A report's times and the roster's are not to the second the same.
@@ -76,7 +77,10 @@ class Watching(Protocol):
 
 
 class Reminding:
-    """A subscriber of visits: says when somebody is to look what is left to do."""
+    """A subscriber of visits: says when somebody is to look what is left to do.
+
+    That a call ended may never be told, and nothing else tells it but its report: so one that goes on long after its time is looked at too.
+    """
 
     def __init__(self, *, clock: Clock, kept: MeetingsKept) -> None:
         self._clock = clock
@@ -84,8 +88,16 @@ class Reminding:
 
     async def on_event(self, tx: Tx, visit: Visit, event: VisitEvent) -> None:
         """In the event's transaction."""
-        if event.kind in _REMINDS and await self._kept.get(tx, visit.id, lock=True) is not None:
-            await self._kept.change(tx, visit.id, look_at=self._clock.now() + FIRST, looks=0)
+        if event.kind not in _REMINDS and event.kind is not EventKind.CONNECTED:
+            return
+        meeting, now = await self._kept.get(tx, visit.id, lock=True), self._clock.now()
+        if meeting is None:
+            return
+        if event.kind in _REMINDS:
+            await self._kept.change(tx, visit.id, look_at=now + FIRST, looks=0)
+        elif meeting.look_at is None:
+            due = now + _HOUR if visit.ends_at is None else max(visit.ends_at, now) + _OVERRUN
+            await self._kept.change(tx, visit.id, look_at=due)
 
 
 @dataclass(frozen=True, slots=True)

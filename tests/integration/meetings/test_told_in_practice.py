@@ -177,3 +177,18 @@ async def test_silence_after_the_way_was_shown_is_noticed(house: TeamsHouse) -> 
 
     await until(late, what="nothing is heard of Amy")
     house.hospital.setup(cloud={"trick": ""})
+
+
+async def test_an_end_that_was_told_to_nobody_is_found_by_the_report(house: TeamsHouse) -> None:
+    rosa, amy, _ = await meet(house)
+    seat = await house.enter(amy)
+    await until(lambda: _connected(house, amy), what="Amy is connected")
+    ((due, ends),) = await rows(house, "select m.look_at, v.ends_at from meetings m join visits v on v.id = m.visit_id")
+    assert due > (ends or house.house.parts.clock.now()), "a call that goes on after its time is looked at"
+    house.hospital.setup(cloud={"trick": "drop", "report_seconds": 0})
+    house.calls.end(seat.meeting)
+    await rows(house, "update meetings set look_at = now() returning 1")
+    await until(lambda: _disconnected(house, amy), what="the report says that it is over", seconds=20)
+    assert await house.kinds(rosa) == ["connected", "disconnected"]
+    assert await events(house, rosa) == ["call_ended"]
+    house.hospital.setup(cloud={"trick": ""})
