@@ -14,6 +14,7 @@ from practice.microsoft.graph.model import OnlineMeeting
 from practice.microsoft.seed import ALDER, BIRCH
 from practice.server import Running, start
 from practice.teams.model import Presence
+from practice.teams.rules import rules_of
 from support.graph import account, by_certificate, hook, key_pair, wish
 from support.practice_cloud import EVERYTHING, INGRID, ROSA, Ear, hearing, pair, register
 from vestibule.adapters.meetings.teams import GraphCloud, GraphNotices, Places
@@ -92,7 +93,9 @@ async def test_an_organisations_own_choices_are_kept(side: Side) -> None:
     made = await side.cloud.make(account(), wish(teams_lobby=True, recording=True, announce=True, presenters=(INGRID,)))
     kept = side.meeting(made)
     assert (kept.lobby, kept.option("recordAutomatically"), kept.option("isEntryExitAnnounced")) == ("organization", True, True)
-    assert kept.presents(INGRID)
+    rules = rules_of(kept)
+    assert rules is not None
+    assert rules.role("user", INGRID, ALDER) == "Presenter"
 
 
 async def test_a_policy_that_overrules_a_setting_stops_the_visit_by_its_name(side: Side) -> None:
