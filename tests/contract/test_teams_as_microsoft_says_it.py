@@ -30,6 +30,7 @@ from msgraph_beta import GraphRequestAdapter as BetaAdapter
 from msgraph_beta import GraphServiceClient as BetaClient
 from msgraph_beta.generated.models.subscription import Subscription as BetaSubscription
 
+import support.graph_sdk  # noqa: F401 - reads the SDKs' types without importing all of them
 from support.graph import JOIN, NOW, START, Recording, account, body, hook, wish
 from support.practice_cloud import ROSA
 from vestibule.kit.exchange import Ask
