@@ -13,14 +13,14 @@ from practice.carriers.azure import routes as azure
 from practice.carriers.twilio import routes as twilio
 from practice.fhir import routes as fhir
 from practice.fhir import statements
-from practice.hospital import BASES, FAMILY, FHIR, HOSPITAL, OAUTH, ORACLE_FHIR, ORACLE_ISSUER, ORACLE_OAUTH, STATUS, Hospital
+from practice.hospital import BASES, FAMILY, FHIR, HOSPITAL, MICROSOFT, OAUTH, ORACLE_FHIR, ORACLE_ISSUER, ORACLE_OAUTH, STATUS, Hospital
 from practice.microsoft import routes as microsoft
 from practice.microsoft.graph import routes as graph
 from practice.oauth.authorize import WAITING, authorize, sign_in
 from practice.oauth.discovery import jwks, openid_configuration, smart_configuration
 from practice.oauth.token import token
 from practice.screens import api, booking, desk, ehr, engine, forms, handset, mailbox, portal, records
-from practice.screens.pages import ASSETS, POLICY
+from practice.screens.pages import ASSETS, POLICY, UNFRAMED
 from practice.status import set_status
 from practice.teams import cloud
 from practice.teams import pages as teams
@@ -42,7 +42,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(status=403, text="this form was sent from another site")
     answer = await handler(request)
     if not answer.prepared:
-        answer.headers.setdefault("Content-Security-Policy", POLICY)
+        microsofts = request.path.startswith(("/teams/", f"{MICROSOFT}/"))
+        answer.headers.setdefault("Content-Security-Policy", UNFRAMED if microsofts else POLICY)
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
         house = request.app[HOSPITAL]
         if house.book.settings.clock_skew:

@@ -14,6 +14,7 @@ from practice.times import instant, local, seconds
 HERE = Path(__file__).parents[1]
 ASSETS = HERE / "assets"
 POLICY = "default-src 'self'; frame-src *; form-action *; base-uri 'none'; object-src 'none'"
+UNFRAMED = f"{POLICY}; frame-ancestors 'none'"  # as Microsoft's sign-in and meetings are
 
 _env = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 _env.filters["clock"] = lambda at, zone: local(at, zone).strftime("%H:%M")

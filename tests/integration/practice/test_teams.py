@@ -195,3 +195,17 @@ async def test_the_clouds_own_page_says_who_was_there_and_why_they_went(meeting:
     assert "the organizer alone" in text
     _, text = await meeting.look(f"{meeting.hospital.url}/desk?kind=teams")
     assert "Amy Shaw: in the lobby" in text
+
+
+async def test_nothing_of_microsofts_stands_in_a_frame(meeting: Meeting) -> None:
+    stage = await meeting.come(account=ROSA)
+    for address in (
+        meeting.made.join_url,
+        meeting.made.visitor_url,
+        stage,
+        f"{meeting.hospital.url}/microsoft/common/oauth2/v2.0/authorize",
+    ):
+        async with meeting.web.get(address) as answer:
+            assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], address
+    async with meeting.web.get(f"{meeting.hospital.url}/teams") as answer:
+        assert "frame-ancestors" not in answer.headers["Content-Security-Policy"]
