@@ -133,7 +133,7 @@ async def test_a_group_of_seven_meets_where_the_room_would_hold_four(clinic: Hou
     assert await doctor.post(f"people/{late.participant.id}/admit") == 204
     await seen(late, Presence.LOBBY, of=doctor)
     _, board = await doctor.get("board")
-    assert "1 in the meeting&#39;s lobby" in board
+    assert "1 in the meeting's lobby" in board
 
 
 # ---------------------------------------------------------------------- nothing of it before
