@@ -169,3 +169,21 @@ async def test_meetings_by_month_are_shown_against_the_limit(h: House, owner: as
     assert "1903 meetings" in text
     assert "95 %" in text
     assert text.index(CLIENT) < text.index(DIRECTORY)
+
+
+async def test_how_meetings_were_heard_lately_is_shown_as_averages(h: House, owner: asyncpg.Connection) -> None:
+    admin = await h.staff({ADMIN})
+    revision = await connect(admin)
+    assert (await admin.post_form("meetings/kind", {"kind": "teams", "revision": str(revision)}))[0] == 303
+    assert "How they were heard" not in (await admin.get("meetings"))[1]
+    measured = ('{"audio_loss": 0.01, "rtt_ms": 40, "audio_jitter_ms": 6}', '{"audio_loss": 0.03, "rtt_ms": 60}', "{}")
+    for seat, one in enumerate(measured):
+        await owner.execute(
+            "insert into meeting_quality (tenant_id, visit_id, record_id, seat, began_at, measures) values ($1, $2, 'r', $3, now(), $4)",
+            h.tenant,
+            new_id(),
+            seat,
+            one,
+        )
+    text = (await admin.get("meetings"))[1]
+    assert "3 connections measured, 2.0 % of the sound lost, 50 ms there and back, 6 ms jitter" in text

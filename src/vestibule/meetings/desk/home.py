@@ -34,8 +34,10 @@ async def meetings_home(request: AnyRequest, principal: Principal, meeting_desk:
     """How things stand."""
     async with meeting_desk.db.tenant(principal.tenant) as tx:
         over = await meeting_desk.overview(tx)
-        going = await meeting_desk.looking.going(principal.tenant, tx, meeting_desk.clock.now() - _LATELY)
-    return show(request, principal, "home.html", over, kinds=words.kinds(), opens=words.opens(), going=going)
+        since = meeting_desk.clock.now() - _LATELY
+        going = await meeting_desk.looking.going(principal.tenant, tx, since)
+        heard = await meeting_desk.looking.heard(principal.tenant, tx, since)
+    return show(request, principal, "home.html", over, kinds=words.kinds(), opens=words.opens(), going=going, heard=heard)
 
 
 @post("/s/{sid:uuid}/meetings/kind", access=ADMINISTRATORS)
