@@ -17,6 +17,7 @@ import msgspec
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import TenantId, new_id
 from vestibule.kit.secretbox import SecretBox
+from vestibule.meetings.model import Lifecycle
 from vestibule.meetings.store.inbox import CHANNEL, Arrived, Claimed, InboxStore
 from vestibule.meetings.store.roster import Presence, RosterStore
 from vestibule.meetings.store.subscriptions import SubscriptionStore
@@ -94,9 +95,16 @@ class Inbox:
     def _row(self, tenant: TenantId, kind: str, subscription: UUID, item: Mapping[str, Any], tokens: Sequence[str]) -> Arrived:
         name, now = new_id(), self._clock.now()
         sealed = self._box.seal_bytes(_enc.encode({"item": item, "tokens": list(tokens)}), about=_about(tenant, name))
-        # Lifecycle notifications carry nothing of their own: the same words a minute later are said anew.
-        again = _enc.encode(item.get("encryptedContent") or item) + (b"" if kind == NOTIFICATION else f"{now:%Y%m%d%H%M}".encode())
+        if kind == NOTIFICATION:
+            again = _enc.encode(item.get("encryptedContent") or item)
+        else:  # it carries nothing by which one is told from another: each word counts once a minute, whatever stands around it
+            again = f"{lifecycle_of(item)} {now:%Y-%m-%d %H:%M}".encode()
         return Arrived(name, subscription, kind, hashlib.sha256(again).digest(), sealed, now)
+
+
+def lifecycle_of(item: Mapping[str, Any]) -> Lifecycle | None:
+    """What a lifecycle notification says; unknown words are to be passed over (Graph, "lifecycle notifications")."""
+    return next((one for one in Lifecycle if one.value == item.get("lifecycleEvent")), None)
 
 
 def _is(visit: Visit, participant: Any, who: Any) -> bool:

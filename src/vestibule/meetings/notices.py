@@ -19,7 +19,7 @@ from vestibule.errors import BadInput, NotAllowed, NotFound, Unavailable, Vestib
 from vestibule.kit.backoff import backoff
 from vestibule.kit.clock import Clock
 from vestibule.meetings.applying import Applying
-from vestibule.meetings.inbox import LIFECYCLE, LOOK, Inbox
+from vestibule.meetings.inbox import LIFECYCLE, LOOK, Inbox, lifecycle_of
 from vestibule.meetings.keys import MeetingKeys
 from vestibule.meetings.model import Account, CallEvent, KeyPair, Lifecycle
 from vestibule.meetings.ports import Notices
@@ -231,7 +231,7 @@ class NoticeWork:
             return _Read(one)
         item, tokens = self._inbox.opened(one)
         if one.kind == LIFECYCLE:
-            event = _lifecycle(item.get("lifecycleEvent"))
+            event = lifecycle_of(item)
             return _Read(one, event, "" if event else _UNKNOWN)
         try:
             return _Read(one, await self._notices.open(known.account, item, tokens, known.keys, now=one.came_at))
@@ -286,8 +286,3 @@ class NoticeWork:
             MEETING_NOTICES.labels(one.one.kind, "refused" if one.code else "applied").inc()
             if not one.code:
                 MEETING_NOTICE_SECONDS.observe(max((now - one.one.came_at).total_seconds(), 0))
-
-
-def _lifecycle(said: object) -> Lifecycle | None:
-    """Unknown words are to be passed over (Graph, "lifecycle notifications")."""
-    return next((one for one in Lifecycle if one.value == said), None)

@@ -199,6 +199,16 @@ async def test_thousands_at_once_of_which_few_are_ours(post: Post) -> None:
     assert told
 
 
+async def test_what_is_said_of_a_subscription_counts_once_a_minute_whatever_stands_around_it(post: Post) -> None:
+    for n in range(20):
+        said = {"clientState": post.state, "lifecycleEvent": ("missed", f"anything {n}")[n % 2], "subscriptionId": str(n)}
+        assert (await post.send({"value": [said]}, LIFECYCLE)).status == 202
+    assert await post.taken() == 2
+    post.office.clock.advance(60)
+    await post.send({"value": [{"clientState": post.state, "lifecycleEvent": "missed"}]}, LIFECYCLE)
+    assert await post.taken() == 3
+
+
 async def test_nothing_of_it_stands_in_a_log(post: Post) -> None:
     with capture_logs() as lines:
         await post.send(post.delivery("canary-data", tenantId="canary-tenant"))
