@@ -225,6 +225,20 @@ async def test_a_rehearsal_takes_place_in_the_room(office: MeetingOffice) -> Non
     assert await office.meeting(visit.id) is None
 
 
+async def test_a_board_shows_of_each_visit_what_its_own_pages_do(office: MeetingOffice) -> None:
+    in_teams, _, _ = await begun(office)
+    await office.set(kind="room")
+    in_room, doctor = await office.come(DOCTOR, "Rosa", csn="1854")
+    await office.arrive(in_room.id, doctor)
+    async with office.db.tenant(office.tenant) as tx:
+        sql = "insert into meeting_roster (tenant_id, visit_id, graph_id, state, as_of) values ($1, $2, 'g1', 'in', now())"
+        await tx.execute(sql, office.tenant, in_teams)
+        visits = [await office.visits.get(tx, one) for one in (in_room.id, in_teams)]
+        places = await office.choice.places(tx, visits)
+        assert places == {in_teams: await office.choice.place(tx, visits[1], None)}
+    assert places[in_teams].strangers == 1
+
+
 # ---------------------------------------------------------------------- the way in
 
 
