@@ -239,11 +239,11 @@ class Afterwards:
             return
         try:
             left = await self._left(tenant, meeting)
+            await self._unwatched(left)  # first: an organisation that lets us read no reports is told nothing more all the same
             if left.meeting.meeting_id:
                 await self._reports(left)
                 left = await self._left(tenant, meeting)
                 left = await self._measured(left)
-            await self._unwatched(left)
             at = next_look(left, self._clock.now())
         except VestibuleError as error:
             log.warning("meeting-not-looked-at", visit=visit, code=error.code)

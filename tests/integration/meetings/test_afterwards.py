@@ -12,6 +12,7 @@ import pytest
 
 from practice.teams.model import Presence
 from support.house import Guest
+from support.practice_cloud import CLIENT, EVERYTHING
 from support.teams import TeamsHouse, teams_house
 from support.waiting import until
 from vestibule.kit.ids import VisitId
@@ -135,6 +136,23 @@ async def test_what_was_lost_on_its_way_the_report_tells(house: TeamsHouse) -> N
     (report,) = await settled(house, rosa.visit)
     assert {one.participant for one in await events(house, rosa.visit, "attended")} == {rosa.participant.id, amy.participant.id}
     assert report.body["outcome"] == Outcome.COMPLETED
+
+
+async def test_without_leave_to_read_reports_the_subscription_ends_all_the_same(house: TeamsHouse) -> None:
+    rosa = await house.clinician()
+    await house.made(rosa.visit)
+    seat = await house.enter(rosa)
+    house.calls.leave(seat.id)
+    await over(house, rosa.visit)
+    apps = [{"client_id": CLIENT, "permissions": [one for one in EVERYTHING if "Artifact" not in one]}]
+    house.hospital.setup(sign_in_apps=apps)
+    house.hospital.hospital.graph.expire_tokens()
+    await house.end(rosa.visit)
+    await later(house, rosa.visit)
+    await until(lambda: not house.hospital.hospital.graph.subscriptions, seconds=20, what="the subscription is ended")
+    meeting = await house.meeting(rosa.visit)
+    assert meeting is not None
+    assert meeting.settled_at is None
 
 
 async def test_a_meeting_that_takes_place_twice_has_two_reports(house: TeamsHouse) -> None:
