@@ -31,8 +31,8 @@ from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import MEETING_NOTICE_SECONDS, MEETING_NOTICES
 
-_MOST_TRIES: Final = 10  # with the back-off below, the better part of an hour
-_OURS: Final = 3  # tries of what trips a mistake of ours
+_MOST_TRIES: Final = 20  # with the back-off below, the better part of an hour
+_FEW: Final = 3  # tries of what trips a mistake of ours, or what trying again can hardly help
 _TOGETHER: Final = 50  # of one meeting in one transaction
 _MOST_NOTED: Final = 5  # refusals of one subscription noted in a minute
 _OVER: Final = "meeting-over"
@@ -262,11 +262,11 @@ class NoticeWork:
 
     async def _failed(self, one: Claimed, error: Exception) -> None:
         """Another turn later, or an end. A database that is away now finds it as it was, when its lease is over."""
-        known = isinstance(error, VestibuleError)
-        code = error.code if isinstance(error, VestibuleError) else "internal-error"
-        if not known:
+        known = error if isinstance(error, VestibuleError) else None
+        code = known.code if known else "internal-error"
+        if known is None:
             log.error("meeting-notice-failed", inbox=str(one.id), code=code, exc_info=error)
-        over = one.tries >= (_MOST_TRIES if known else _OURS)
+        over = one.tries >= (_FEW if known is None or known.permanent else _MOST_TRIES)
         try:
             async with self._db.tenant(one.tenant) as tx:
                 if over:

@@ -12,7 +12,7 @@ import pytest
 from support.meeting_office import ROSA
 from support.telling import TellingOffice, guest, telling, user
 from support.waiting import until
-from vestibule.errors import BadInput, NotAllowed, OutsideFailed
+from vestibule.errors import BadInput, Conflict, NotAllowed, OutsideFailed
 from vestibule.kit.ids import TenantId
 from vestibule.meetings.inbox import NOTIFICATION
 from vestibule.meetings.model import CallEvent, CallEventKind, MeetingState, Seen
@@ -21,6 +21,7 @@ from vestibule.visits.model import EventKind, PersonState, Visit
 
 FORGED = NotAllowed("teams-notice-forged", "No.", phase="meeting.notice")
 UNREADABLE = BadInput("teams-notice-unreadable", "No.", phase="meeting.notice")
+NOT_SET_UP = Conflict("teams-not-set-up", "No.", phase="meetings.settings")
 NO_KEYS = OutsideFailed("teams-keys-unavailable", "No.", phase="teams.keys")
 
 
@@ -190,14 +191,15 @@ async def test_what_came_behind_one_that_waits_waits_with_it(office: TellingOffi
     assert {row[0] for row in await office.rows("select tries from meeting_inbox where done_at is not null")} == {1, 2}
 
 
-async def test_in_the_end_it_is_given_up(office: TellingOffice) -> None:
+@pytest.mark.parametrize(("error", "most"), [(NO_KEYS, 20), (NOT_SET_UP, 3), (ZeroDivisionError(), 3)])
+async def test_in_the_end_it_is_given_up(office: TellingOffice, error: Exception, most: int) -> None:
     visit, *_ = await office.visit_of()
-    await office.arrive((await office.row(visit)).id, office.refused(NO_KEYS))
-    for _ in range(12):
+    await office.arrive((await office.row(visit)).id, office.refused(error))
+    for _ in range(most + 2):
         await office.rows("update meeting_inbox set run_at = now() returning id")
         await office.work.turn()
     ((tries, done),) = await office.rows("select tries, done_at from meeting_inbox")
-    assert (tries, done is not None) == (10, True)
+    assert (tries, done is not None) == (most, True)
 
 
 async def test_nothing_comes_in_for_a_subscription_that_is_over_or_somebody_elses(office: TellingOffice, other_tenant: TenantId) -> None:
