@@ -38,6 +38,7 @@ PERMISSIONS: Final = (
         needed=False,
     ),
     Permission("OnlineMeetingArtifact.Read.All", "the attendance report is read"),
-    Permission("CallRecords.Read.All", "how well people heard and saw is read"),
+    # The whole directory's records: an organisation may well not want to give that.
+    Permission("CallRecords.Read.All", "how well people heard and saw is read", needed=False),
     Permission("User.Read.All", "the doctor sees whether an organizer exists and has Teams", needed=False),
 )

@@ -69,7 +69,8 @@ async def test_what_is_not_entered_is_not_looked_at(h: House) -> None:
     ("change", "code"),
     [
         ({"app": {"consented": []}}, "teams-permission-missing"),
-        ({"app": {"permissions": [one for one in EVERYTHING if one != "CallRecords.Read.All"]}}, "teams-permission-missing"),
+        ({"app": {"permissions": [one for one in EVERYTHING if one != "OnlineMeetingArtifact.Read.All"]}}, "teams-permission-missing"),
+        ({"app": {"permissions": [one for one in EVERYTHING if one != "CallRecords.Read.All"]}}, "teams-permission-useful"),
         ({"app": {"secret": "another one"}}, "teams-sign-in-refused"),
         ({"policy": {"name": "Vestibule", "everyone": False}}, "teams-policy-missing"),
         ({"policy": {"name": "Vestibule", "app_ids": [NOBODY]}}, "teams-policy-missing"),
