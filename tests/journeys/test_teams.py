@@ -28,6 +28,7 @@ async def test_a_whole_visit_in_teams_from_one_click_of_the_administrator_to_the
     booking = book(demo, "Theodore", "Tess")
     async with person(browser) as office, person(browser) as desk, person(browser, phone=True) as hand:
         await meets_in_teams(Portal(office), demo)
+        await expect(office.get_by_role("heading", name="Microsoft Teams is connected")).to_be_visible()
         host, patient = Host(desk, demo), Patient(hand, demo)
         await host.open_schedule(booking)
         await host.begin(booking)
@@ -38,6 +39,7 @@ async def test_a_whole_visit_in_teams_from_one_click_of_the_administrator_to_the
         await come_to_the_waiting_room(patient, booking)
         assert "/teams/" not in await patient.page.content()
         await host.open_meeting()
+        await expect(host.stage.get_by_text("The meeting is open in a window of its own.")).to_be_in_viewport(ratio=1)
         await expect(host.story).to_contain_text("You connected")
         await host.admit()
         call = await taken_there(patient, demo)

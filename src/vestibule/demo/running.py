@@ -21,7 +21,7 @@ from vestibule.demo.certificate import certificate_in
 from vestibule.demo.doors import doors
 from vestibule.demo.introduce import hand_over, introduce, tell_practice, with_sign_in
 from vestibule.demo.reaching import hear_carriers, let_appointments_in, let_texts_out, send_appointments
-from vestibule.demo.teams import connect_teams, register_with_microsoft
+from vestibule.demo.teams import connect_teams, prove_teams, register_with_microsoft
 from vestibule.errors import Conflict, Unavailable, VestibuleError
 from vestibule.kit.clock import SystemClock
 from vestibule.kit.exchange import Ask
@@ -154,6 +154,7 @@ async def running(
             await send_appointments(parts, practice)
             await hear_carriers(parts, practice)
             await register_with_microsoft(parts, practice)
+            await prove_teams(parts)
         yield Demo(
             start=f"{practice}/",
             origin=settings.origin,

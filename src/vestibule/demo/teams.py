@@ -11,6 +11,7 @@ from base64 import b64encode
 
 from vestibule.connections import tenant_called
 from vestibule.demo.introduce import ORGANISATION, ask_practice
+from vestibule.doctor.model import Level
 from vestibule.kit.exchange import Ask
 from vestibule.meetings.keys import KeyPurpose
 from vestibule.platform.audit import SYSTEM
@@ -56,6 +57,19 @@ async def register_with_microsoft(parts: Parts, practice: str) -> None:
     policy = {"name": "Vestibule", "tid": directory, "app_ids": [_CLIENT], "everyone": True}
     body = json.dumps({"sign_in_apps": [app], "access_policies": [policy]}).encode()
     await ask_practice(parts, Ask("POST", f"{practice}/setup", "demo.introduce", {"Content-Type": "application/json"}, body))
+
+
+async def prove_teams(parts: Parts) -> None:
+    """Test the connection, as an administrator would before the first visit; nothing where it was tested since it was changed."""
+    tenant = tenant_called(ORGANISATION)
+    async with parts.db.tenant(tenant) as tx:
+        looked_at = await parts.meetings.settings.get(tx)
+    if looked_at.tested_at is not None or looked_at.client_id != _CLIENT:
+        return
+    found = await parts.doctor.meetings(tenant)
+    code = next((one.code for one in found if one.level is Level.STOPS), "")
+    async with parts.db.tenant(tenant) as tx:
+        await parts.meetings.settings.tested(tx, looked_at, code, by=SYSTEM)
 
 
 async def _directory(parts: Parts, practice: str) -> str:
