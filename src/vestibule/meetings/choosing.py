@@ -36,12 +36,6 @@ class MeetingChoice:
         self._bindings = bindings
         self._making = making
 
-    async def kind(self, tx: Tx, visit: Visit) -> MeetingKind:
-        """Where this visit takes place; for one that was not opened yet, where it would if it were opened now."""
-        if await self._kept.get(tx, visit.id) is not None:
-            return MeetingKind.TEAMS
-        return await self._to_come(tx, visit, await self._settings.get(tx))
-
     # ------------------------------------------------------------------ what visits ask
 
     async def ensure(self, visit: Visit) -> None:

@@ -63,12 +63,6 @@ class MeetingsKept:
         found = [self._meeting(bound(tx), row) for row in await self._store.find_many(bound(tx), tx, visits)]
         return {one.visit: one for one in found}
 
-    async def by_join(self, tx: Tx, join_url: str) -> Meeting | None:
-        """The meeting of that join address."""
-        keys = self._box.keyed_hashes(_join_key(join_url))
-        rows = await self._store.find_by_join(bound(tx), tx, keys)
-        return self._meeting(bound(tx), rows[0]) if rows else None
-
     async def due(self, tx: Tx, *, limit: int = 100) -> list[Meeting]:
         """Meetings whose `look_at` has come, the longest due first."""
         rows = await self._store.due(bound(tx), tx, self._clock.now(), limit)
@@ -99,7 +93,6 @@ class MeetingsKept:
         columns: dict[str, Any] = {}
         for name, value in fields.items():
             if name == "join_url":
-                columns["join_key"] = self._box.keyed_hash(_join_key(value)) if value else None
                 columns["join_sealed"] = self._seal(tx, visit, "join", value)
             elif name == "visitor_url":
                 columns["visitor_join_sealed"] = self._seal(tx, visit, "visitor", value)
@@ -181,7 +174,3 @@ class MeetingsKept:
 def link_about(what: str, tenant: TenantId, visit: VisitId) -> str:
     """What a link is sealed about; `what` is `join` or `visitor`."""
     return f"meeting.{what}:{tenant}:{visit}"
-
-
-def _join_key(join_url: str) -> str:
-    return f"meeting-join|{join_url}"

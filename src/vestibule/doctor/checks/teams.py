@@ -104,7 +104,7 @@ def _certificates(seen: TeamsSeen, now: datetime) -> Iterator[Finding]:
 async def _notices(outside: Outside, seen: TeamsSeen, origin: str) -> list[Finding]:
     """Could Microsoft reach us? From here only the address itself, and whether it answers the way Microsoft demands, can be judged."""
     if not seen.near and (is_loopback_host(host_of(origin)) or not origin.startswith("https://")):
-        what = f"Microsoft cannot reach {shown(origin, 200)}: no meeting can be watched, and so none is made."
+        what = f"Microsoft cannot reach {shown(origin, 200)}: who is in a meeting is not told while it goes on."
         return [
             stops(
                 "teams-notices-unreachable",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -24,10 +24,6 @@ class MeetingStore:
     async def find_many(self, tenant: TenantId, tx: Tx, visits: Collection[VisitId]) -> list[Row]:
         """Those of several visits that have one."""
         return list(await tx.fetch("select * from meetings where tenant_id = $1 and visit_id = any($2::uuid[])", tenant, list(visits)))
-
-    async def find_by_join(self, tenant: TenantId, tx: Tx, keys: Sequence[bytes]) -> list[Row]:
-        """Those whose join address has one of these keyed hashes."""
-        return list(await tx.fetch("select * from meetings where tenant_id = $1 and join_key = any($2::bytea[])", tenant, list(keys)))
 
     async def insert(
         self, tenant: TenantId, tx: Tx, visit: VisitId, *, starts_at: datetime | None, ends_at: datetime | None, now: datetime
@@ -88,7 +84,7 @@ class MeetingStore:
     async def forget(self, tenant: TenantId, tx: Tx, at: datetime, limit: int) -> int:
         """Erase the links of meetings over long enough by then, who was shown them and who was there; of how many. Times stay."""
         rows = await tx.fetch(
-            "update meetings set join_key = null, join_sealed = null, visitor_join_sealed = null, meeting_id = '', forget_at = null"
+            "update meetings set join_sealed = null, visitor_join_sealed = null, meeting_id = '', forget_at = null"
             " where tenant_id = $1 and visit_id in"
             " (select visit_id from meetings where tenant_id = $1 and forget_at <= $2 order by forget_at limit $3) returning visit_id",
             tenant,
