@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from practice.lines import Lines, whole_lines
 from practice.times import stamp
 
 Entry = dict[str, Any]
@@ -22,27 +22,15 @@ class Ledger:
 
     def __init__(self, folder: Path, now: Callable[[], float]) -> None:
         self._now = now
-        self._path = folder / "ledger.jsonl"
-        self._entries = self._recover()
-        self._file = self._path.open("ab")
+        path = folder / "ledger.jsonl"
+        self._entries: list[Entry] = [json.loads(line) for line in whole_lines(path)]
+        self._file = Lines(path)
         self._news = asyncio.Event()
-
-    def _recover(self) -> list[Entry]:
-        """Read what is there. A line torn by a kill was never acknowledged: it is cut off so that the next line starts clean."""
-        if not self._path.exists():
-            return []
-        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
-        if torn:
-            os.truncate(self._path, len(whole) + 1 if whole else 0)
-        return [json.loads(line) for line in whole.splitlines() if line]
 
     def append(self, entry: Mapping[str, Any], *, safe: bool = True) -> Entry:
         """Number and date an entry, and return when it is on the disk; without `safe`, when it survives a kill of this process."""
         line: Entry = {"seq": len(self._entries) + 1, "at": stamp(self._now()), **entry}
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
-        if safe:
-            os.fsync(self._file.fileno())
+        self._file.write(line, safe=safe)
         self._entries.append(line)
         self._news.set()
         self._news = asyncio.Event()

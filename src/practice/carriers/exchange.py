@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from practice.beside import Beside
 from practice.carriers.hooks import Hooks
 from practice.carriers.journal import Journal, Limit
 from practice.carriers.model import AzureResource, OwnedNumber, TwilioAccount
@@ -35,7 +35,7 @@ class Exchange:
         self.hooks = Hooks()
         self.phones: dict[str, Phone] = {}
         self.a_second, self.a_minute, self.a_day = Limit(_SECOND), Limit(_MINUTE), Limit(_DAY)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = Beside()
 
     @property
     def book(self) -> Owned:
@@ -70,19 +70,14 @@ class Exchange:
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside what is being answered."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._beside.start(work)
 
     async def settled(self) -> None:
         """Return when nothing is on its way any more."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._beside.settled()
 
     async def close(self) -> None:
         """Drop what is on its way, and let go of files and connections."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._beside.drop()
         await self.hooks.close()
         self.journal.close()

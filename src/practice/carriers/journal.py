@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from practice.carriers.texts import Text
+from practice.lines import Lines, whole_lines
 from practice.times import stamp
 
 _SECOND, _MINUTE = 1.0, 60.0
@@ -32,16 +32,11 @@ class Journal:
         self._news = asyncio.Event()
         self._path = folder / "carriers.jsonl"
         self._recover()
-        self._file = self._path.open("ab")
+        self._file = Lines(self._path)
 
     def _recover(self) -> None:
-        """Play the file again; a line torn by a kill is cut off."""
-        if not self._path.exists():
-            return
-        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
-        if torn:
-            os.truncate(self._path, len(whole) + 1 if whole else 0)
-        for line in whole.splitlines():
+        """Play the file again."""
+        for line in whole_lines(self._path):
             self._play(msgspec.json.decode(line))
 
     def _play(self, line: Mapping[str, Any]) -> None:
@@ -58,8 +53,7 @@ class Journal:
             self.keyed[text.account, text.key] = text
 
     def _write(self, line: Mapping[str, Any] | Text) -> None:
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+        self._file.write(line)
         self.tell()
 
     def tell(self) -> None:

@@ -7,10 +7,10 @@ is over. What cannot be read goes to quarantine with its code; what cannot be do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
-from vestibule.errors import Unavailable, VestibuleError
+from vestibule.errors import VestibuleError
 from vestibule.feed.applying import Applied, Applying
 from vestibule.feed.inbox import about
 from vestibule.feed.knowing import Knowing
@@ -21,7 +21,7 @@ from vestibule.feed.store import CLAIM, NEXT_DUE, Claimed, QueueStore, claimed
 from vestibule.kit.backoff import backoff
 from vestibule.kit.clock import Clock
 from vestibule.kit.secretbox import SecretBox
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database, Turns, Tx, Wakes
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import FEED_MESSAGES, FEED_SECONDS
 from vestibule.protocols.hl7v2 import parse, read_notice
@@ -31,14 +31,6 @@ _TOGETHER: Final = 8  # messages in one transaction
 _OURS: Final = 3  # tries of a message that trips a mistake of ours
 _LONGEST_EVENT: Final = 20
 _NOT_OURS: Final = frozenset({"hl7-type", "hl7-event"})  # messages about something else, which an interface may send besides
-
-
-class Wakes(Protocol):
-    """What we need of the listener to the database's notifications."""
-
-    def subscribe(self, channel: str, fn: Callable[[str], None], on_gap: Callable[[], None] | None = None) -> None:
-        """Call `fn` with the payload of each message, and `on_gap` when some may have been missed."""
-        ...
 
 
 class _Overtaken(Exception):
@@ -75,32 +67,19 @@ class Processing:
             poll: seconds between looks when nothing wakes us.
         """
         self._db, self._box, self._applying, self._knowing, self._clock = db, box, applying, knowing, clock
-        self._concurrency, self._lease, self._poll = concurrency, lease, poll
+        self._concurrency, self._lease = concurrency, lease
         self._store = QueueStore()
-        self._wake = asyncio.Event()
-        self._stopping = False
         self._waiting: list[Claimed] = []
-        if listener is not None:
-            listener.subscribe(CHANNEL, lambda _: self._wake.set(), self._wake.set)
+        self._turns = Turns(db, self.turn, next_due=NEXT_DUE, channel=CHANNEL, listener=listener, poll=poll)
 
     async def run(self) -> None:
         """Work until `stop`; what is being applied is finished."""
-        failures = 0
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                if not await self.turn():
-                    await self._rest()
-                failures = 0
-            except Unavailable:
-                failures += 1
-                await self._sleep(backoff(failures, base=0.1, ceiling=5.0))
+        await self._turns.run()
 
     async def stop(self) -> None:
         """Ask `run` to end. What was claimed and not begun is free again when its lease is over."""
-        self._stopping = True
+        self._turns.stop()
         self._waiting.clear()
-        self._wake.set()
 
     async def turn(self) -> int:
         """Claim what is due and apply it; how many it were."""
@@ -120,18 +99,6 @@ class Processing:
             if len(batch) == 1 or not await self._all(batch):
                 for one in batch:
                     await self._one(one)
-
-    async def _rest(self) -> None:
-        async with self._db.dispatcher() as tx:
-            due: float | None = await tx.fetchval(NEXT_DUE)
-        await self._sleep(self._poll if due is None else min(self._poll, max(due, 0.005)))
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     # ------------------------------------------------------------------ one message
 

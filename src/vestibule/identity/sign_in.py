@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +31,7 @@ from vestibule.platform.audit import Actor, Audit, Outcome
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import SIGN_INS
-from vestibule.platform.web.cookies import Cookie
+from vestibule.platform.web.cookies import Cookie, Departure
 from vestibule.protocols.oauth2 import Returned, new_verifier
 
 CALLBACK: Final = "/sign-in/callback"
@@ -54,14 +54,6 @@ class HouseRules:
 
     directory: str = ""
     idle: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where the browser goes next, and the cookie by which it is known when it comes back."""
-
-    url: str = field(repr=False)
-    cookie: Cookie
 
 
 @dataclass(frozen=True, slots=True)

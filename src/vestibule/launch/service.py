@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -50,7 +50,7 @@ from vestibule.launch.story import Story
 from vestibule.launch.verdicts import judge
 from vestibule.platform.audit import Audit, refer_to
 from vestibule.platform.db import Database, Tx
-from vestibule.platform.web.cookies import Cookie
+from vestibule.platform.web.cookies import Cookie, Departure
 from vestibule.platform.web.meanings import Meaning, meaning
 from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
 from vestibule.protocols.smart import FhirUser, SmartServer, TokenAnswer, authorize_url, launch_scope
@@ -63,14 +63,6 @@ CALLBACK: Final = "/launch/callback"
 _BACK: Final = "launch.callback"
 _KEEP: Final = timedelta(days=90)  # the analyst's story of why somebody could not come in; it names nobody
 _START: Final = "launch.start"
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where the browser goes next, and the cookie by which it is known when it comes back."""
-
-    url: str = field(repr=False)
-    cookie: Cookie
 
 
 @dataclass(frozen=True, slots=True)

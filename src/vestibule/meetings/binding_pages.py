@@ -19,7 +19,7 @@ from vestibule.meetings.proving import CALLBACK, PATH, MicrosoftSignIns, browser
 from vestibule.platform.audit import Actor
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.cookies import Cookie, parse, set_cookie
-from vestibule.platform.web.pages import page, see_other
+from vestibule.platform.web.pages import see_other, staff_page
 from vestibule.protocols.oauth2 import Returned, read_callback
 
 _CLINICIAN = Access.session(Role.CLINICIAN)
@@ -38,12 +38,11 @@ async def microsoft(
         code = "teams-not-set-up"
     elif not standing.known:
         code = "binding-nobody"
-    return page(
+    return staff_page(
         request,
+        principal,
         "meetings/microsoft.html",
         brand=standing.organisation.name,
-        support_phone="",  # for patients; who reads this page works here
-        base=f"/s/{principal.session}",
         framed=principal.framed,
         bound=bound,
         object_id=standing.object_id if bound else "",

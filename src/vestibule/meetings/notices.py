@@ -8,14 +8,14 @@ with a code: it changes nothing, and holds up nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Final
 
-from vestibule.errors import BadInput, NotAllowed, NotFound, Unavailable, VestibuleError
+from vestibule.errors import BadInput, NotAllowed, NotFound, VestibuleError
 from vestibule.kit.backoff import backoff
 from vestibule.kit.clock import Clock
 from vestibule.meetings.applying import Applying
@@ -27,7 +27,7 @@ from vestibule.meetings.store.inbox import CHANNEL, CLAIM, IN_TURN, NEXT_DUE, Cl
 from vestibule.meetings.store.subscriptions import SubscriptionRow, SubscriptionStore
 from vestibule.meetings.subscriptions import Accounts, Subscriptions
 from vestibule.platform.audit import SYSTEM, Audit, Outcome, Repeats
-from vestibule.platform.db import Database, Tx
+from vestibule.platform.db import Database, Turns, Tx, Wakes
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import MEETING_NOTICE_SECONDS, MEETING_NOTICES
 
@@ -37,14 +37,6 @@ _TOGETHER: Final = 50  # of one meeting in one transaction
 _MOST_NOTED: Final = 5  # refusals of one subscription noted in a minute
 _OVER: Final = "meeting-over"
 _UNKNOWN: Final = "lifecycle-unknown"
-
-
-class Wakes(Protocol):
-    """What we need of the listener to the database's notifications."""
-
-    def subscribe(self, channel: str, fn: Callable[[str], None], on_gap: Callable[[], None] | None = None) -> None:
-        """Call `fn` with the payload of each message, and `on_gap` when some may have been missed."""
-        ...
 
 
 class _Overtaken(Exception):
@@ -112,35 +104,22 @@ class NoticeWork:
         """
         self._db, self._clock, self._inbox, self._notices, self._accounts, self._keys = db, clock, inbox, notices, accounts, keys
         self._applying, self._subscriptions, self._audit = applying, subscriptions, audit
-        self._lease, self._poll = lease, poll
+        self._lease = lease
         self._places = asyncio.Semaphore(concurrency)
         self._many = 32 * concurrency
         self._store, self._rows = InboxStore(), SubscriptionStore()
         self._repeats = Repeats(clock, most=_MOST_NOTED)
-        self._wake = asyncio.Event()
-        self._stopping = False
-        if listener is not None:
-            listener.subscribe(CHANNEL, lambda _: self._wake.set(), self._wake.set)
+        self._turns = Turns(db, self.turn, next_due=NEXT_DUE, channel=CHANNEL, listener=listener, poll=poll)
 
     # ------------------------------------------------------------------ the loop
 
     async def run(self) -> None:
         """Work until `stop`; what is being applied is finished."""
-        failures = 0
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                if not await self.turn():
-                    await self._rest()
-                failures = 0
-            except Unavailable:
-                failures += 1
-                await self._sleep(backoff(failures, base=0.1, ceiling=5.0))
+        await self._turns.run()
 
     async def stop(self) -> None:
         """Ask `run` to end. What was claimed and not begun is free again when its lease is over."""
-        self._stopping = True
-        self._wake.set()
+        self._turns.stop()
 
     async def turn(self) -> int:
         """Claim what is due and work through it; how many it were."""
@@ -152,25 +131,13 @@ class NoticeWork:
         await asyncio.gather(*(self._meeting(group) for group in groups))
         return len(found)
 
-    async def _rest(self) -> None:
-        async with self._db.dispatcher() as tx:
-            due: float | None = await tx.fetchval(NEXT_DUE)
-        await self._sleep(self._poll if due is None else min(self._poll, max(due, 0.005)))
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
     # ------------------------------------------------------------------ one meeting
 
     async def _meeting(self, group: Sequence[Claimed]) -> None:
         """What came for one meeting, in the order in which it came."""
         async with self._places:
             left = group
-            while left and not self._stopping:
+            while left and not self._turns.stopping:
                 batch, left = left[:_TOGETHER], left[_TOGETHER:]
                 if not await self._portion(batch):
                     break

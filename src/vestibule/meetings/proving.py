@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -34,7 +34,7 @@ from vestibule.platform.audit import Actor, Audit, Outcome
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.telemetry.logs import log
 from vestibule.platform.telemetry.metrics import SIGN_INS
-from vestibule.platform.web.cookies import Cookie
+from vestibule.platform.web.cookies import Cookie, Departure
 from vestibule.protocols.oauth2 import Returned, new_verifier
 from vestibule.tenancy.model import Tenant
 from vestibule.tenancy.service import Tenancy, bound
@@ -47,14 +47,6 @@ _LIFETIME: Final = timedelta(minutes=10)
 _BACK: Final = "meeting.sign-in"
 _PROBE_SECONDS: Final = 8.0
 _METRIC: Final = "teams"  # the `provider` of its metric
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where the browser goes next, and the cookie by which it is known when it comes back."""
-
-    url: str = field(repr=False)
-    cookie: Cookie
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from vestibule.kit.secretbox import SecretBox
 from vestibule.launch.model import Attempt, LaunchKind
 from vestibule.platform.audit import Actor, Audit, Outcome
 from vestibule.platform.db import Database, Tx
-from vestibule.platform.web.cookies import Cookie
+from vestibule.platform.web.cookies import Cookie, Departure
 from vestibule.portal.ports import Clients, Record
 from vestibule.portal.store import PortalStore, Row
 from vestibule.protocols.oauth2 import Returned, challenge_of, check_issuer, new_verifier
@@ -39,14 +39,6 @@ UNFINISHED: Final = "ehr-sign-in-unfinished"  # left for the EHR and has not com
 KEPT: Final = timedelta(days=30)
 _PHASE: Final = "approval.ehr-sign-in"
 _PATIENTS: Final = frozenset({"Patient", "RelatedPerson"})
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where the browser goes next, and the cookie by which it is known when it comes back."""
-
-    url: str = field(repr=False)
-    cookie: Cookie
 
 
 @dataclass(frozen=True, slots=True)

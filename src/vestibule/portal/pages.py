@@ -12,7 +12,7 @@ from vestibule.errors import NotAllowed
 from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.ids import MemberId
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import page
+from vestibule.platform.web.pages import staff_page
 from vestibule.tenancy.judging import sentence_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -49,13 +49,12 @@ def show(
         mistakes: field -> sentence.
         facts: whatever the template asks for.
     """
-    return page(
+    return staff_page(
         request,
+        principal,
         f"portal/{template}",
         status=status,
         brand=brand,
-        support_phone="",  # for patients; who reads this page works here
-        base=f"/s/{principal.session}",
         mistakes=mistakes or {},
         may=frozenset(role.value for role in principal.roles),
         **facts,

@@ -13,7 +13,7 @@ from vestibule.kit.clock import Clock
 from vestibule.kit.ids import EffectId
 from vestibule.platform.db import Database
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import page, see_other
+from vestibule.platform.web.pages import see_other, staff_page
 from vestibule.tenancy.service import Tenancy
 from vestibule.writeback.service import ATTENTION, UNDER_WAY, WriteBack
 from vestibule.writeback.words import line
@@ -35,11 +35,11 @@ async def effects_page(
         failed = await writeback.failed(tx)
         organisation = await tenancy.tenant(tx)
     lines = [line(row, logs.get(row.id, []), clock.now()) for row in rows]
-    return page(
+    return staff_page(
         request,
+        principal,
         "writeback/effects.html",
         brand=organisation.name,
-        support_phone="",  # for patients; who reads this page works here
         sid=principal.session,
         show=show,
         lines=lines,

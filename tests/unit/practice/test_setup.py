@@ -74,7 +74,7 @@ def test_a_body_with_a_mistake_changes_nothing_and_says_which(house: Hospital, b
     with pytest.raises(setup.BadSetup, match=says):
         setup.apply(house, {**good, **body} if isinstance(body, dict) and "settings" not in body else body)
     assert setup.view(house) == before
-    assert Store(house.ledger._path.parent).book == house.book
+    assert Store(house.folder).book == house.book
 
 
 JSON = st.recursive(

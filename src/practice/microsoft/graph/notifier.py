@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import msgspec
 
+from practice.beside import Beside
 from practice.carriers.hooks import Hooks, Reply
 from practice.ledger import Ledger
 from practice.microsoft.graph import payloads
@@ -56,7 +57,7 @@ class Notifier:
         self._waiting: dict[str, list[Notice]] = defaultdict(list)
         self._held: dict[str, Notice] = {}
         self._working: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beside = Beside()
         self.muted: set[str] = set()
         self.lost: list[Notice] = []
 
@@ -90,7 +91,7 @@ class Notifier:
         url, trick = subscription.url, self._manners.trick
         if trick == "reorder" and url not in self._held:
             self._held[url] = notice
-            self._soon(self._release(url))
+            self._beside.start(self._release(url))
             return
         self._waiting[url] += [notice, notice] if trick == "duplicate" else [notice]
         if url in self._held:
@@ -107,7 +108,7 @@ class Notifier:
     def _begin(self, url: str) -> None:
         if url not in self._working:
             self._working.add(url)
-            self._soon(self._work(url))
+            self._beside.start(self._work(url))
 
     async def _work(self, url: str) -> None:
         try:
@@ -158,7 +159,7 @@ class Notifier:
         if event == "subscriptionRemoved":
             self._shelf.unsubscribe(key)
         if subscription.lifecycle_url:
-            self._soon(self._tell_lifecycle(subscription, event))
+            self._beside.start(self._tell_lifecycle(subscription, event))
         return True
 
     async def _tell_lifecycle(self, subscription: Subscription, event: str) -> None:
@@ -201,18 +202,10 @@ class Notifier:
     async def _post(self, url: str, body: bytes) -> Reply:
         return await self._hooks.call("POST", url, body, {"Content-Type": "application/json"})
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def settled(self) -> None:
         """Return when nothing is on its way any more."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._beside.settled()
 
     async def close(self) -> None:
         """Drop what is on its way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._beside.drop()

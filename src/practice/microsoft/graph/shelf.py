@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
 from collections import Counter
@@ -16,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from practice.carriers.journal import Limit
+from practice.lines import Lines, whole_lines
 from practice.microsoft.graph.model import Attendee, OnlineMeeting, Subscription
 from practice.times import instant
 
@@ -41,16 +41,11 @@ class Shelf:
         self._made: Counter[tuple[str, str, str]] = Counter()
         self._path = folder / "graph.jsonl"
         self._recover()
-        self._file = self._path.open("ab")
+        self._file = Lines(self._path)
 
     def _recover(self) -> None:
-        """Play the file again; a line torn by a kill is cut off."""
-        if not self._path.exists():
-            return
-        whole, _, torn = self._path.read_bytes().rpartition(b"\n")
-        if torn:
-            os.truncate(self._path, len(whole) + 1 if whole else 0)
-        for line in whole.splitlines():
+        """Play the file again."""
+        for line in whole_lines(self._path):
             said = msgspec.json.decode(line)
             if "meeting" in said:
                 self._hold(msgspec.convert(said["meeting"], type=OnlineMeeting))
@@ -61,8 +56,7 @@ class Shelf:
                 self.subscriptions.pop(said["gone"], None)
 
     def _write(self, **line: Any) -> None:
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+        self._file.write(line)
 
     def _hold(self, meeting: OnlineMeeting) -> None:
         if meeting.id not in self.meetings:

@@ -14,7 +14,7 @@ from vestibule.identity.model import Principal, StaffRole
 from vestibule.kit.ids import ConnectionId
 from vestibule.platform.db import Tx
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import page
+from vestibule.platform.web.pages import staff_page
 from vestibule.tenancy.service import Tenancy
 
 AnyRequest = Request[Any, Any, Any]
@@ -68,13 +68,12 @@ async def where(tx: Tx, tenancy: Tenancy, connection: UUID) -> Where:
 
 def show(request: AnyRequest, principal: Principal, template: str, *, brand: str, status: int = 200, **facts: Any) -> AnyResponse:
     """A page of the feed."""
-    return page(
+    return staff_page(
         request,
+        principal,
         f"feed/{template}",
         status=status,
         brand=brand,
-        support_phone="",  # for patients; who reads this page works here
-        base=f"/s/{principal.session}",
         may_write=bool(principal.roles & _WRITE),
         **facts,
     )

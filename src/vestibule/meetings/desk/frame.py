@@ -23,7 +23,7 @@ from vestibule.meetings.store.looking import LookingStore
 from vestibule.platform.audit import Audit
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import page, see_other
+from vestibule.platform.web.pages import see_other, staff_page
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.model import MeetingKind
 
@@ -146,13 +146,12 @@ def show(
         facts: whatever the template asks for; `told` replaces what the address says was done.
     """
     base, key = f"/s/{principal.session}", str(facts.pop("told", request.query_params.get("told", "")))[:20]
-    return page(
+    return staff_page(
         request,
+        principal,
         f"meeting_desk/{template}",
         status=status,
         brand=over.brand,
-        support_phone="",  # for patients; who reads this page works here
-        base=base,
         place=f"{base}/meetings",
         may=frozenset(role.value for role in principal.roles),
         over=over,

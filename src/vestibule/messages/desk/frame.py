@@ -30,7 +30,7 @@ from vestibule.messages.setting import MessageSettings
 from vestibule.messages.trial import Trials
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import page, see_other
+from vestibule.platform.web.pages import see_other, staff_page
 from vestibule.tenancy.service import Tenancy
 
 AnyRequest = Request[Any, Any, Any]
@@ -159,13 +159,12 @@ def show(
         facts: whatever the template asks for.
     """
     base, key = f"/s/{principal.session}", str(request.query_params.get("told", ""))[:20]
-    return page(
+    return staff_page(
         request,
+        principal,
         f"desk/{template}",
         status=status,
         brand=over.brand,
-        support_phone="",  # for patients; who reads this page works here
-        base=base,
         place=f"{base}/messages",
         may=frozenset(role.value for role in principal.roles),
         over=over,

@@ -32,6 +32,14 @@ class Cookie:
         return f"{self.name}={self.value}; Path={self.path}{age}; HttpOnly; Secure; {where}"
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where the browser goes next, and the cookie by which it is known when it comes back."""
+
+    url: str = field(repr=False)
+    cookie: Cookie
+
+
 def session_cookie(sid: UUID, value: str, *, top_level: bool = False) -> Cookie:
     """The cookie that proves session `sid`. It has no Max-Age: a shared workstation forgets it with the browser."""
     return Cookie(name=cookie_name(sid), value=value, path=f"/s/{sid}/", top_level=top_level)

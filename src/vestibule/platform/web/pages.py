@@ -87,6 +87,11 @@ def page(request: Any, template: str, *, status: int = 200, **context: Any) -> R
     return Response(content, status_code=status, media_type="text/html", headers={"content-language": i18n.language().replace("_", "-")})
 
 
+def staff_page(request: Any, principal: Any, template: str, **context: Any) -> Response[Any]:
+    """The same for whoever works here: without the telephone that patients are given, and with the base of the session's addresses."""
+    return page(request, template, support_phone="", base=f"/s/{principal.session}", **context)
+
+
 def see_other(path: str) -> Response[Any]:
     """Send the browser on, with GET (303)."""
     return Response(b"", status_code=303, media_type="text/plain", headers={"location": path})
