@@ -77,6 +77,7 @@ BUNDLE = pkcs12.serialize_key_and_certificates(b"x", EC, GOOD, None, NoEncryptio
 REQUEST = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(EC, hashes.SHA256()).public_bytes(Encoding.PEM)
 PUBLIC = EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 P7B = pkcs7.serialize_certificates([GOOD], Encoding.DER)
+VERSION_8 = GOOD.public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,7 @@ P7B = pkcs7.serialize_certificates([GOOD], Encoding.DER)
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "certificate-unreadable"),
         (b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----", "certificate-unreadable"),
         (base64.b64encode(EC.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())), "certificate-unreadable"),
+        (base64.b64encode(VERSION_8), "certificate-unreadable"),
         (pem(certificate(ends=NOW)), "certificate-expired"),
         (pem(certificate(ca=True)), "certificate-authority"),
         (pem(certificate(rsa.generate_private_key(65537, 1024))), "certificate-weak"),
