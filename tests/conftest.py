@@ -41,12 +41,17 @@ _CHEAP = {
 
 
 class ServerThread:
-    """An embedded server kept by an event loop of its own, because a test's loop ends with the test."""
+    """An embedded server kept by an event loop of its own, because a test's loop ends with the test.
+
+    The next test's database is made, and the last one's dropped, while a test runs: no test waits for either.
+    """
 
     def __init__(self, home: Path, binaries: Path | None) -> None:
         self.server = EmbeddedPostgres(home, binaries=binaries, settings=_CHEAP)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-postgres", daemon=True)
+        self._spare: asyncio.Task[str] | None = None
+        self._drops: list[asyncio.Task[None]] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
@@ -57,32 +62,55 @@ class ServerThread:
         self.run(self._make_template())
 
     def stop(self) -> None:
+        self.run(self._finish())
         self.run(self.server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _make_template(self) -> None:
-        await self._as_superuser(f"create database {_TEMPLATE} owner vestibule")
-        await migrate(self.server.url(_TEMPLATE))
-
-    async def _as_superuser(self, sql: str) -> None:
-        conn = await asyncpg.connect(self.server.url("postgres", superuser=True))
-        try:
-            await conn.execute(sql)
-        finally:
-            await conn.close()
-
     async def fresh(self, *, template: str = _TEMPLATE) -> str:
         """A new database's address."""
+        return await self._over_there(self._take(template))
+
+    async def drop(self, url: str) -> None:
+        """Its sessions, if a test left any, end with it."""
+        await self._over_there(self._let_go(url))
+
+    async def _over_there(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _make_template(self) -> None:
+        self._admin = await asyncpg.connect(self.server.url("postgres", superuser=True))
+        self._one_at_a_time = asyncio.Lock()
+        await self._as_superuser(f"create database {_TEMPLATE} owner vestibule")
+        await migrate(self.server.url(_TEMPLATE))
+        self._spare = asyncio.create_task(self._made(_TEMPLATE))
+
+    async def _finish(self) -> None:
+        """What is under way ends, and what of it failed is said."""
+        await asyncio.gather(*self._drops, *([self._spare] if self._spare else []))
+        await self._admin.close()
+
+    async def _as_superuser(self, sql: str) -> None:
+        async with self._one_at_a_time:
+            await self._admin.execute(sql)
+
+    async def _made(self, template: str) -> str:
         name = f"t{next(_numbers)}"
         await self._as_superuser(f"create database {name} template {template} strategy file_copy owner vestibule")
         return self.server.url(name)
 
-    async def drop(self, url: str) -> None:
-        """Its sessions, if a test left any, end with it."""
+    async def _take(self, template: str) -> str:
+        if template != _TEMPLATE:
+            return await self._made(template)
+        ready, self._spare = self._spare, None
+        url = await (ready or self._made(template))
+        self._spare = self._spare or asyncio.create_task(self._made(template))
+        return url
+
+    async def _let_go(self, url: str) -> None:
         name = url.split("@/")[1].split("?", maxsplit=1)[0]
-        await self._as_superuser(f"drop database if exists {name} with (force)")
+        self._drops.append(asyncio.create_task(self._as_superuser(f"drop database if exists {name} with (force)")))
 
 
 def chosen_binaries() -> Path | None:
