@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -150,7 +151,16 @@ class Clinic:
         for statement in FREE:
             await self.house.rows(statement)
 
-    async def havoc(self, dice: random.Random) -> None:
+    @asynccontextmanager
+    async def havoc(self, dice: random.Random) -> AsyncIterator[None]:
+        """While people do something; whatever comes of it, everything is up again afterwards."""
+        kills = asyncio.create_task(self._kills(dice))
+        try:
+            yield
+        finally:
+            await kills
+
+    async def _kills(self, dice: random.Random) -> None:
         """Kills at random moments."""
         for _ in range(dice.randint(2, 3)):
             await asyncio.sleep(dice.uniform(0.0, 0.4))
@@ -343,12 +353,11 @@ async def test_whatever_is_killed_the_visit_says_what_happened_in_the_meeting(se
     await clinic.set(teams_lobby=lobby)
     teams = Teams(clinic, await clinic.house.visit(), **({"generations": ("event",)} if lobby else {}))  # the older ones know of no lobby
     await teams.begin(dice)
-    havoc = asyncio.create_task(clinic.havoc(dice))
-    await teams.let_in()
-    if dice.random() < 0.8:  # the others go in though Microsoft may not have been asked to tell us yet
-        await until(teams.watched, seconds=60, what="we are told of the meeting")
-    await teams.come_and_go(random.Random(seed + 1_000))
-    await havoc
+    async with clinic.havoc(dice):
+        await teams.let_in()
+        if dice.random() < 0.8:  # the others go in though Microsoft may not have been asked to tell us yet
+            await until(teams.watched, seconds=60, what="we are told of the meeting")
+        await teams.come_and_go(random.Random(seed + 1_000))
     await teams.judge_live()
     await teams.visit.clinician.must("end")
     if not await teams.delayed():
