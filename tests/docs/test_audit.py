@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import pytest
 
 from architecture.source import ROOT, Module, modules
 from docs.reference import actions_hidden, firsts, noted_actions, rows
-from vestibule.auditing.words import action_words
+from vestibule.auditing.words import action_words, kind_words
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import Actor
 from vestibule.platform.audit.model import GENESIS, Entry, chain_hash, content_hash
@@ -59,3 +60,13 @@ def test_actions_are_found_where_they_are_noted(text: str, found: list[str], hid
     module = Module.of("vestibule.x", text)
     assert list(noted_actions(module)) == found
     assert len(list(actions_hidden(module))) == hidden
+
+
+def test_whatever_is_acted_upon_has_words_on_the_page() -> None:
+    named = {
+        kind
+        for path in (ROOT / "src" / "vestibule").rglob("*.py")
+        for kind in re.findall(r'about=\("([a-z-]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert sorted(named - set(kind_words())) == []

@@ -112,6 +112,7 @@ async def test_the_console_leads_from_the_sign_in_to_the_meeting_and_says_how_it
     await fine(page, "teams-console-2-soon")
     await failed(doctor, "teams-licence-missing")
     await expect(stage.get_by_text("Your Microsoft account has no licence for Teams.")).to_be_visible()
+    await expect(stage.get_by_role("button", name="Look at my sign-in")).to_be_visible()
     await fine(page, "teams-console-3-failed")
     await made(doctor, join=f"{teams}/join", visitor=f"{teams}/visit")
     async with page.context.expect_page() as opened:

@@ -206,6 +206,7 @@ async def test_a_missing_licence_is_named_at_once_and_gone_when_it_is_there(ther
     page = await there.sign_in(guest, browser, ROSA.oid)
     assert 'data-code="teams-licence-missing"' in page.text
     assert "Microsoft 365 admin center" in page.text
+    assert "Sign in with another one" in page.text  # on a shared computer it may have been a colleague's account
     assert await there.bound(guest) == ROSA.oid  # who they are is proved all the same
     there.hospital.setup(people_accounts=[{"oid": ROSA.oid, "licences": ["teams"]}])
     assert 'data-state="bound"' in (await browser.ask(f"{guest.base}/microsoft")).text
