@@ -21,6 +21,7 @@ class Who:
 
     Attributes:
         person_type: what `person` is: `user` (the record's own user id), else a FHIR type.
+        leads: the encounter names them as its provider.
     """
 
     role: PersonRole
@@ -28,6 +29,7 @@ class Who:
     person: str = field(repr=False)
     person_type: str
     name: str = field(repr=False)
+    leads: bool = False
 
 
 def right_person(kind: LaunchKind, user: FhirUser | None) -> FhirUser:
@@ -54,7 +56,8 @@ def who_is(kind: LaunchKind, context: Context, user: FhirUser, known: Known) -> 
     if kind is LaunchKind.PROVIDER:
         name = short(known.person.name) if known.person else ""
         person, person_type = (context.user, "user") if context.user else (user.id, user.type)
-        return Who(PersonRole.PROVIDER, Role.CLINICIAN, person, person_type, name)
+        leads = known.encounter is not None and user.type == "Practitioner" and user.id in known.encounter.participants("Practitioner")
+        return Who(PersonRole.PROVIDER, Role.CLINICIAN, person, person_type, name, leads)
     if user.type == "Patient" and user.id == context.patient:
         name = short(known.patient.name) if known.patient else ""
         return Who(PersonRole.PATIENT, Role.PATIENT, user.id, "Patient", name)

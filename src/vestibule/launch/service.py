@@ -309,6 +309,7 @@ class Launches:
                 person=who.person,
                 person_type=who.person_type,
                 name=who.name,
+                leads=who.leads,
                 department=department.id if department else None,
                 starts_at=known.starts_at,
                 ends_at=known.ends_at,

@@ -55,7 +55,7 @@ class Organizers:
 def choose(visit: Visit, bindings: Mapping[str, ParticipantId], used: Mapping[str, int], default_host: str) -> tuple[str, tuple[str, ...]]:
     """The organizer and the other clinicians. Pure.
 
-    The provider whom the appointment names was given a place first and comes first, then whoever came first. One who has used up the
+    The provider whom the record's encounter names comes first, then whoever was first in the visit. One who has used up the
     month is passed over while there is another; where nobody else is known they are taken all the same, for the limit is Microsoft's to
     enforce and a visit is worth a try.
 
@@ -82,6 +82,6 @@ def _may(person: Participant) -> bool:
     return person.role is PersonRole.PROVIDER and person.state not in _OUT
 
 
-def _first(person: Participant) -> str:
+def _first(person: Participant) -> tuple[bool, str]:
     """Ids are made in the order of time."""
-    return str(person.id)
+    return not person.leads, str(person.id)

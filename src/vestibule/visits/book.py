@@ -86,6 +86,7 @@ class Book:
             arrived_at=row["arrived_at"],
             connected_at=row["connected_at"],
             checks=msgspec.json.decode(row["checks"]),
+            leads=row["leads"],
         )
 
     def _open(self, sealed: bytes | None, what: str, tenant: TenantId, who: ParticipantId) -> str:

@@ -25,6 +25,7 @@ class _Known:
     name: str = field(repr=False)
     person_key: bytes | None = field(repr=False)
     door_key: bytes | None = field(repr=False)
+    leads: bool = False
 
 
 class Door:
@@ -131,6 +132,7 @@ class Door:
         name: str,
         participant_key: str | None,
         appointed: bool = False,
+        leads: bool = False,
     ) -> tuple[Visit, Participant]:
         """Somebody's place in a locked visit: the one they had, the one kept for them, or a new one.
 
@@ -142,6 +144,7 @@ class Door:
             name,
             self._key("person", role, person) if person else None,
             self._key("door", role, participant_key) if participant_key else None,
+            leads,
         )
         # Only somebody of the same role can be them; in a locked visit without any there is nobody to look up.
         maybe = visit.aliases or any(p.role is role for p in visit.people)
@@ -162,8 +165,9 @@ class Door:
     async def _newcomer(self, tx: Tx, visit: Visit, role: PersonRole, known: _Known) -> tuple[Visit, ParticipantId]:
         tenant, who = tenant_of(tx), ParticipantId(new_id())
         columns = self._learned(tenant, who, known, {"person_key": None, "door_key": None, "name_sealed": None, "same_as": None})
-        await self._store.insert_person(tenant, tx, visit.id, who, role=role, at=self._book.clock.now(), **columns)
-        return await self._book.add(tx, visit, EventKind.EXPECTED, who, {"role": role}), who
+        await self._store.insert_person(tenant, tx, visit.id, who, role=role, at=self._book.clock.now(), leads=known.leads, **columns)
+        body = {"role": role, **({"leads": True} if known.leads else {})}
+        return await self._book.add(tx, visit, EventKind.EXPECTED, who, body), who
 
     async def _remember(self, tx: Tx, row: Row, known: _Known) -> None:
         tenant, who = tenant_of(tx), ParticipantId(row["id"])

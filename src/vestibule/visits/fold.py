@@ -132,7 +132,8 @@ def _settled(visit: Visit, event: VisitEvent) -> Visit:
 
 def _expected(visit: Visit, event: VisitEvent) -> Visit:
     assert event.participant is not None  # noqa: S101  the service writes it so
-    newcomer = Participant(event.participant, PersonRole(event.body["role"]), PersonState.EXPECTED, event.at)
+    leads = bool(event.body.get("leads"))
+    newcomer = Participant(event.participant, PersonRole(event.body["role"]), PersonState.EXPECTED, event.at, leads=leads)
     return replace(visit, people=(*visit.people, newcomer))
 
 
@@ -155,6 +156,7 @@ def _newcomer(one: Mapping[str, str]) -> Participant:
         since,
         arrived_at=_time(one.get("arrived_at")),
         connected_at=_time(one.get("connected_at")),
+        leads=bool(one.get("leads")),
     )
 
 

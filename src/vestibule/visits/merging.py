@@ -75,6 +75,7 @@ def _standing(person: Participant) -> int:
     return _ORDER.index(person.state)
 
 
-def _person(person: Participant) -> dict[str, str]:
+def _person(person: Participant) -> dict[str, Any]:
     times = {"since": person.since, "arrived_at": person.arrived_at, "connected_at": person.connected_at}
-    return {"id": str(person.id), "role": person.role, "state": person.state} | {k: t.isoformat() for k, t in times.items() if t}
+    known = {k: t.isoformat() for k, t in times.items() if t} | ({"leads": True} if person.leads else {})
+    return {"id": str(person.id), "role": person.role, "state": person.state} | known

@@ -175,6 +175,7 @@ class Participant:
         person: who they are to the EHR (user or patient id), decrypted; empty for guests and once erased.
         since: when they came into their present state.
         checks: what their device test said: {"camera": "works", ...}; codes, never device names.
+        leads: the record's encounter names them as its provider.
     """
 
     id: ParticipantId
@@ -187,6 +188,7 @@ class Participant:
     arrived_at: datetime | None = None
     connected_at: datetime | None = None
     checks: Mapping[str, str] = field(default_factory=dict)
+    leads: bool = False
 
     @property
     def inside(self) -> bool:

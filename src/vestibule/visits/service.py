@@ -114,6 +114,7 @@ class Visits:
         starts_at: datetime | None = None,
         ends_at: datetime | None = None,
         participant_key: str | None = None,
+        leads: bool = False,
     ) -> tuple[Visit, Participant]:
         """The visit that carries any of the identifiers, or a new one, and this person's place in it.
 
@@ -131,10 +132,18 @@ class Visits:
             starts_at: the appointment, where known; a later time than the known one is a reschedule.
             ends_at: likewise.
             participant_key: recognises somebody without a person id when they come again.
+            leads: the record names them as the visit's provider.
         """
         visit = await self.door.meet(tx, connection, identifiers, department, starts_at, ends_at)
         return await self.door.seat(
-            tx, visit, role=role, person=person, person_type=person_type, name=clean_name(name), participant_key=participant_key
+            tx,
+            visit,
+            role=role,
+            person=person,
+            person_type=person_type,
+            name=clean_name(name),
+            participant_key=participant_key,
+            leads=leads,
         )
 
     async def expect(

@@ -94,6 +94,25 @@ async def test_what_is_stored_is_what_the_events_add_up_to(visits: Visits, db: D
     assert (told.state, told.seq, told.opened_at, told.met_at) == (stored.state, stored.seq, stored.opened_at, stored.met_at)
 
 
+async def test_whom_the_record_names_as_provider_is_known_also_after_two_visits_became_one(
+    visits: Visits, db: Database, tenant: TenantId
+) -> None:
+    async with db.tenant(tenant) as tx:
+        older, _ = await come(visits, tx, csn("1"), role=PersonRole.PROVIDER, person="nurse")
+    async with db.tenant(tenant) as tx:
+        younger, leader = await visits.open_or_join(
+            tx, connection=EPIC, identifiers=[csn("2")], role=PersonRole.PROVIDER, person="doc", person_type="id", name="", leads=True
+        )
+        assert leader.leads
+    async with db.tenant(tenant) as tx:
+        await come(visits, tx, csn("1"), csn("2"), person="pat")
+    async with db.tenant(tenant) as tx:
+        stored, events = await visits.get(tx, younger.id), await visits.events(tx, older.id)
+    told = replay(Visit(older.id, tenant, EPIC, None, VisitState.SCHEDULED, 0), events)
+    for visit in (stored, told):
+        assert {p.id for p in visit.people if p.leads} == {leader.id}
+
+
 async def test_the_list_has_no_gap_under_twenty_writers(visits: Visits, db: Database, tenant: TenantId) -> None:
     async with db.tenant(tenant) as tx:
         visit, _ = await come(visits, tx, csn("1"))

@@ -16,7 +16,7 @@ from vestibule.kit.ids import ConnectionId, TenantId, new_id
 from vestibule.launch.model import Context, Known, LaunchKind, Names, identifiers, names_of, pressed, read_context
 from vestibule.launch.people import right_person, who_is, with_own_patient
 from vestibule.launch.when import when
-from vestibule.protocols.fhir import View
+from vestibule.protocols.fhir import Encounter, View
 from vestibule.protocols.oauth2 import TokenAnswer
 from vestibule.protocols.smart import FhirUser
 from vestibule.tenancy.model import Connection, Environment, Vendor
@@ -122,6 +122,15 @@ def test_each_button_is_for_one_kind_of_person(kind: LaunchKind, user: FhirUser 
         return
     with pytest.raises(NotAllowed, match="launch-wrong-person"):
         right_person(kind, user)
+
+
+@pytest.mark.parametrize(
+    ("user", "leads"), [(FhirUser("Practitioner", "d1"), True), (FhirUser("Practitioner", "d2"), False), (FhirUser("Person", "d1"), False)]
+)
+def test_the_provider_whom_the_encounter_names_leads_the_visit(user: FhirUser, leads: bool) -> None:
+    encounter = Encounter({"participant": [{"individual": {"reference": "Practitioner/d1"}}]})
+    assert who_is(LaunchKind.PROVIDER, Context(user="19"), user, Known(encounter=encounter)).leads is leads
+    assert not who_is(LaunchKind.PROVIDER, Context(user="19"), user, Known()).leads
 
 
 def test_who_somebody_is_in_the_visit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -45,6 +46,11 @@ def test_the_organizer_is_the_first_clinician_who_is_known_and_may(
     bound: dict[str, ParticipantId], used: dict[str, int], host: str, organizer: str, presenters: tuple[str, ...]
 ) -> None:
     assert choose(visit(), bound, used, host) == (organizer, presenters)
+
+
+def test_whom_the_encounter_names_goes_before_who_came_first() -> None:
+    people = tuple(replace(person, leads=person.id == SECOND) for person in visit().people)
+    assert choose(replace(visit(), people=people), {ONE: FIRST, TWO: SECOND}, {}, HOST) == (TWO, (ONE,))
 
 
 def test_who_was_removed_from_the_visit_does_not_organise_it() -> None:

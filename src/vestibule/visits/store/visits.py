@@ -20,7 +20,7 @@ _VISIT = (
 )
 _PERSON = (
     "id, visit_id, role, state, since, arrived_at, connected_at, person_type, person_sealed, person_key, door_key, name_sealed,"
-    " checks::text as checks, same_as"
+    " checks::text as checks, same_as, leads"
 )
 
 
