@@ -82,7 +82,7 @@ async def _page(
         request,
         "meetings/door.html",
         brand=organisation.name,
-        support_phone=organisation.support_phone,
+        support_phone="",  # for patients; who reads this page works here
         state=state,
         base=f"/s/{principal.session}",
         app=app,

@@ -34,6 +34,7 @@ ADMINISTRATORS: Final = Access.staff(StaffRole.ADMINISTRATOR)
 READERS: Final = Access.staff(StaffRole.ADMINISTRATOR, StaffRole.AUDITOR, StaffRole.INTEGRATION_ENGINEER)
 BAD: Final = 400
 STALE: Final = 409
+_REFUSED: Final = "teams-sign-in-refused"  # the doctor's word for an id, a certificate or a secret that Microsoft does not accept
 _BADLY: Final = frozenset({"stale", "missing", "keeps"})
 
 
@@ -82,7 +83,7 @@ class Overview:
         """Steps that need nothing more. Whether permissions were granted only a test shows."""
         found = {
             Step.APPLICATION: self.settings.connected,
-            Step.PROOF: self.ready,
+            Step.PROOF: self.ready and self.settings.test_code != _REFUSED,
             Step.PERMISSIONS: self.works,
             Step.OPTIONS: self.settings.connected and bool(self.settings.default_host or self.bound or self.works),
             Step.TEST: self.works,
