@@ -174,7 +174,7 @@ def _by_look(record: Record, line: str, taken: Iterable[str]) -> Field | None:
 
 
 def _like_tokens(text: str) -> bool:
-    return bool(re.search(r"\w+\s*=\s*\S", text)) and "<" not in text
+    return bool(re.search(r"\w\s*=\s*\S", text)) and "<" not in text
 
 
 def _value(item: _Item) -> Pasted:
