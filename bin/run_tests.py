@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 PYTEST = [sys.executable, "-m", "pytest"]
+# Files in the order of their names, not the ones with most tests first: whole installations, few tests but long, start in the middle, and
+# the quick unit tests come last, so that both processes end together.
+TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin/postgres")
 # Whatever speaks SQL, judged on the real thing.
 STORES = [
@@ -31,11 +34,11 @@ JOURNEYS = ["tests/journeys", "tests/integration/practice/test_browser.py"]
 def rounds() -> list[tuple[str, list[str], dict[str, str]]]:
     """(title, arguments, environment) of each round."""
     planned = [
-        ("everything but the browser", ["-n", "2", "--dist", "loadfile", "-m", "not journey"], {}),
+        ("everything but the browser", [*TWO_AT_A_TIME, "-m", "not journey"], {}),
         ("journeys in Chromium", ["-m", "journey", *JOURNEYS], {}),
     ]
     if DEBIAN_15.exists():
-        planned.append(("stores on PostgreSQL 15", ["-n", "2", "--dist", "loadfile", *STORES], {"VESTIBULE_TEST_PG": "15"}))
+        planned.append(("stores on PostgreSQL 15", [*TWO_AT_A_TIME, *STORES], {"VESTIBULE_TEST_PG": "15"}))
     return planned
 
 

@@ -113,6 +113,16 @@ class ServerThread:
         self._drops.append(asyncio.create_task(self._as_superuser(f"drop database if exists {name} with (force)")))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which process runs what, for `--dist loadfile`; any other way of spreading is xdist's own."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from support.spreading import Spreading  # noqa: PLC0415 - xdist is only there where files are spread
+
+    return Spreading(config, log)
+
+
 def chosen_binaries() -> Path | None:
     """The folder of the PostgreSQL programs to test on; None for the bundled ones."""
     return DEBIAN_15 if os.environ.get("VESTIBULE_TEST_PG") == "15" else None
