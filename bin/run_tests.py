@@ -26,6 +26,7 @@ STORES = [
     "tests/integration/visits",
     *(f"tests/integration/feed/test_{name}.py" for name in ("inbox", "applying", "processing")),
     *(f"tests/integration/messages/test_{name}.py" for name in ("settings", "report", "sending", "receipts")),
+    *(f"tests/integration/meetings/test_{name}.py" for name in ("bindings", "delays", "making", "notices")),
 ]
 # Where journeys stand: to look for them everywhere takes as long as a dozen of them.
 JOURNEYS = ["tests/journeys", "tests/integration/practice/test_browser.py"]

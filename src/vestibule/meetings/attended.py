@@ -80,7 +80,9 @@ def whose(people: Sequence[Named], rows: Sequence[Present], around: Around) -> l
     heard |= {row.identity: row.participant for row in rows if row.identity and row.participant}
     guests, found = _Guests(shown), [_sure(one.identity, heard, around) for one in people]
     open_ = [n for n, one in enumerate(people) if found[n] is None and _may_be_a_guest(one.identity, around)]
-    for place, guest in _by_time({n: people[n].began for n in open_}, rows, {*known, *found}):
+    # Clinicians have accounts, also once ours has forgotten whose: no guest who came in the same minute is one of them.
+    clinicians = {one.id for one in around.visit.people if one.role is PersonRole.PROVIDER}
+    for place, guest in _by_time({n: people[n].began for n in open_}, rows, {*clinicians, *known, *found}):
         found[place] = guest
     for one, sure in zip(people, found, strict=True):
         if sure is not None and sure not in known:

@@ -65,6 +65,13 @@ def around(*shown: Participant, accounts: dict[str, ParticipantId] | None = None
             id="by when they came, where a report knows them by other names",
         ),
         pytest.param(
+            [Named(guest("x1"), at(2))],
+            [row(ROSA, USER, 2), row(ANN, guest("g1"), 9)],
+            around(ANN),
+            [ANN],
+            id="a guest who came with a clinician is no clinician, though ours has forgotten whose account that is",
+        ),
+        pytest.param(
             [Named(guest(), at(500))], [row(ANN, guest("g1"), 0)], around(ANN, BEN), [BEN], id="who came at no such time is somebody else"
         ),
         pytest.param([Named(guest("", "Ann Lee"))], [], around(ANN, BEN), [ANN], id="by the name, while we have it"),
