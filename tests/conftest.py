@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import RSAKey
 
@@ -126,6 +127,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def chosen_binaries() -> Path | None:
     """The folder of the PostgreSQL programs to test on; None for the bundled ones."""
     return DEBIAN_15 if os.environ.get("VESTIBULE_TEST_PG") == "15" else None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _everything_is_logged_again() -> Iterator[None]:
+    """A program that runs in this process sets how much it logs; the next file's tests hear everything, in whatever order files run."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
