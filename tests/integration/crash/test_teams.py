@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +27,7 @@ from support.folders import quick_folder
 from support.launching import free_port
 from support.people import Person
 from support.practice_cloud import CLIENT, ROSA, SECRET, register
+from support.teams_ledger import Line, Stay, expected, is_part, met, second, stamp, stays
 from support.waiting import until
 from support.whole import Visit, Whole, whole
 from vestibule.connections import tenant_called
@@ -61,57 +61,6 @@ FREE = (
     "update effects set lease_until = lease_until - interval '1 hour' where state = 'running'",
     "update meeting_inbox set run_at = now() where done_at is null",
 )
-Line = tuple[str, str, str]
-Stay = tuple[str, str, str, str]
-
-
-# ---------------------------------------------------------------------- what the practice cloud's ledger says
-
-
-def expected(happened: list[Happening]) -> list[Line]:
-    """What a visit must say of a meeting: (kind, role, time), in the order in which it happened."""
-    lines: list[Line] = []
-    there: dict[str, Presence] = {}
-    for one in happened:
-        if one.kind == "callEnded":
-            lines += [("disconnected", _role(who), one.at) for who in there.values() if who.inside]
-            lines.append(("call_ended", "", one.at))
-            there.clear()
-        for who in one.people:
-            lines += [(kind, _role(who), one.at) for kind in _steps(there.get(who.id), who)]
-            there[who.id] = who
-    return lines
-
-
-def _role(who: Presence) -> str:
-    return "provider" if who.who == "user" else "patient"
-
-
-def _steps(before: Presence | None, now: Presence) -> list[str]:
-    was = before is not None and before.inside
-    if now.inside:
-        return [] if was else ["connected"]
-    return ["disconnected"] if was else ["in_lobby"] if now.lobby and not now.gone else []
-
-
-def stays(calls: list[Call]) -> list[Stay]:
-    """What reports must say of a meeting: (report, role, from, to), to the second."""
-    return sorted((call.id, _role(who), _second(who.admitted), _second(who.over)) for call in calls for who in call.attended)
-
-
-def is_part(some: Sequence[object], everything: Sequence[object]) -> bool:
-    """Whether lines stand among others in their order."""
-    rest = iter(everything)
-    return all(line in rest for line in some)
-
-
-def _second(at: str) -> str:
-    return datetime.fromisoformat(at).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _stamp(at: str) -> str:
-    """A time as the practice cloud writes it."""
-    return datetime.fromisoformat(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # ---------------------------------------------------------------------- a house whose visits take place in Teams
@@ -295,12 +244,12 @@ class Teams:
     async def listed(self) -> list[Line]:
         """What is in it."""
         rows = await self.clinic.house.rows(EVENTS, self.visit.csn)
-        return [(row["kind"], row["role"] or "", _stamp(row["at"])) for row in rows]
+        return [(row["kind"], row["role"] or "", stamp(row["at"])) for row in rows]
 
     async def reported(self) -> tuple[list[str], list[Stay]]:
         """Which reports were merged, and what they said."""
         rows = await self.clinic.house.rows(SETTLED, self.visit.csn)
-        said = sorted((r["report"], r["role"] or "", _second(r["came"]), _second(r["went"])) for r in rows if r["kind"] == "attended")
+        said = sorted((r["report"], r["role"] or "", second(r["came"]), second(r["went"])) for r in rows if r["kind"] == "attended")
         return sorted(row["report"] for row in rows if row["kind"] == "settled"), said
 
     async def settled(self) -> bool:
@@ -325,7 +274,8 @@ class Teams:
         """
 
         async def same() -> bool:
-            listed, ledger = await self.listed(), self.ledger()
+            # What happened in one moment, as when a call ends for everybody, has no order.
+            listed, ledger = (sorted(lines, key=lambda line: (line[2], *line)) for lines in (await self.listed(), self.ledger()))
             if listed == ledger:
                 return True
             steps, all_steps = [line[:2] for line in listed], [line[:2] for line in ledger]
@@ -344,7 +294,8 @@ class Teams:
         calls = self.calls.history(self.meeting)
         assert await self.reported() == (sorted(call.id for call in calls), stays(calls))
         outcome = await self.clinic.house.rows(f"select outcome from visits where id = {VISIT}", self.visit.csn)
-        assert outcome[0]["outcome"] == "completed", "both were there at once, whatever was heard of it"
+        if met(stays(calls)):
+            assert outcome[0]["outcome"] == "completed", "both were there at once, whatever was heard of it"
 
 
 @pytest.mark.parametrize("seed", seeds())
