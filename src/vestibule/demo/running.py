@@ -150,11 +150,7 @@ async def running(
         door = await stack.enter_async_context(doors(parts, settings.port + 3))
         await tell_practice(parts, practice, f"{door}/set-up" if empty else "")
         if not empty:
-            await hand_over(parts, practice, f"{door}/operator")
-            await send_appointments(parts, practice)
-            await hear_carriers(parts, practice)
-            await register_with_microsoft(parts, practice)
-            await prove_teams(parts)
+            await _join_up(parts, practice, f"{door}/operator")
         yield Demo(
             start=f"{practice}/",
             origin=settings.origin,
@@ -166,6 +162,15 @@ async def running(
             parts=parts,
             family=family,
         )
+
+
+async def _join_up(parts: Parts, practice: str, operator: str) -> None:
+    """What the practice hospital is told once we answer: our records, where appointments and receipts go, our application at Microsoft."""
+    await hand_over(parts, practice, operator)
+    await send_appointments(parts, practice)
+    await hear_carriers(parts, practice)
+    await register_with_microsoft(parts, practice)
+    await prove_teams(parts)
 
 
 async def _set_up(parts: Parts, practice: str) -> None:

@@ -142,8 +142,7 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[Par
     box = SecretBox(read_keys(settings))
     db = await Database.open(database_url, max_size=settings.pool_size)
     bus = Bus(db, listener := Listener(database_url))
-    # The doctor has a door of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
-    http, looking, texts = _door(settings, clock), _door(settings, clock), _door(settings, clock, at_once=_TEXTS_AT_ONCE)
+    http, looking, texts = _doors(settings, clock)
     audit, visits = Audit(clock), Visits(clock, box)
     identity, members, tokens = _people(settings, clock, audit, listener)
     room = _room(db, bus, visits, box, settings, clock)
@@ -206,6 +205,14 @@ def _messages(visits: Visits, tenancy: Tenancy, effects: Effects, audit: Audit, 
 
 def _cells(db: Database, http: Http, clock: Clock, settings: Settings) -> Cells:
     return Cells(db=db, http=http, clock=clock, region=settings.region, cells=read_cells(settings.cells), token=settings.cells_token)
+
+
+def _doors(settings: Settings, clock: Clock) -> tuple[Http, Http, Http]:
+    """Everybody's, the doctor's, and that of texts.
+
+    The doctor has one of its own: an address somebody tries out, or a slow record looked at, trips no launch's breaker.
+    """
+    return _door(settings, clock), _door(settings, clock), _door(settings, clock, at_once=_TEXTS_AT_ONCE)
 
 
 def _door(settings: Settings, clock: Clock, *, at_once: int = 32) -> Http:

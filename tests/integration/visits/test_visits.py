@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
+from support.met import EPIC, NOW, Met, come, csn, kinds
 from vestibule.errors import BadInput, Conflict, Gone, NotFound
 from vestibule.kit.clock import FrozenClock
-from vestibule.kit.ids import ConnectionId, ParticipantId, TenantId, VisitId, new_id
-from vestibule.kit.secretbox import SecretBox
+from vestibule.kit.ids import ParticipantId, TenantId, VisitId, new_id
 from vestibule.platform.db import Database, Tx
 from vestibule.visits.fold import replay
-from vestibule.visits.model import EventKind, Identifier, Outcome, Participant, PersonRole, PersonState, Visit, VisitEvent, VisitState
+from vestibule.visits.model import EventKind, Identifier, Outcome, PersonRole, PersonState, Visit, VisitEvent, VisitState
 from vestibule.visits.service import Visits
 
-NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-EPIC = ConnectionId(new_id())
 K = EventKind
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(NOW)
-
-
-@pytest.fixture
-def visits(clock: FrozenClock) -> Visits:
-    return Visits(clock, SecretBox([("test", b"k" * 32)]))
-
-
-def csn(value: str) -> Identifier:
-    return Identifier(EPIC, "csn", value)
-
-
-async def come(
-    visits: Visits, tx: Tx, *identifiers: Identifier, role: PersonRole = PersonRole.PATIENT, person: str = "", name: str = ""
-) -> tuple[Visit, Participant]:
-    return await visits.open_or_join(tx, connection=EPIC, identifiers=identifiers, role=role, person=person, person_type="id", name=name)
-
-
-async def kinds(visits: Visits, db: Database, tenant: TenantId, visit: VisitId) -> list[str]:
-    async with db.tenant(tenant) as tx:
-        return [e.kind.value for e in await visits.events(tx, visit)]
-
-
-class Met:
-    """A visit with a clinician and a patient, both connected."""
-
-    def __init__(self, visits: Visits, db: Database, tenant: TenantId) -> None:
-        self.visits, self.db, self.tenant = visits, db, tenant
-
-    async def begin(self) -> Met:
-        async with self.db.tenant(self.tenant) as tx:
-            visit, self.doctor = await come(self.visits, tx, csn("1853"), role=PersonRole.PROVIDER, person="doc-1", name="Dr. Okafor")
-            _, self.patient = await come(self.visits, tx, csn("1853"), person="pat-1", name="Amy Shaw")
-            self.id = visit.id
-            await self.visits.arrive(tx, self.id, self.doctor.id)
-            await self.visits.connected(tx, self.id, self.doctor.id, holder="d1")
-            await self.visits.arrive(tx, self.id, self.patient.id)
-            await self.visits.admit(tx, self.id, self.patient.id, by=self.doctor.id)
-            await self.visits.connected(tx, self.id, self.patient.id, holder="p1")
-        return self
-
-    async def do(self, step: Callable[[Tx], Awaitable[Visit]]) -> Visit:
-        async with self.db.tenant(self.tenant) as tx:
-            return await step(tx)
 
 
 async def test_a_whole_visit_leaves_its_story(visits: Visits, db: Database, tenant: TenantId) -> None:
@@ -316,35 +265,6 @@ async def test_subscribers_stand_or_fall_with_the_event(visits: Visits, db: Data
         async with db.tenant(tenant) as tx:
             await visits.admit(tx, visit.id, patient.id)
     assert (await kinds(visits, db, tenant, visit.id))[-1] == "arrived"
-
-
-# -------------------------------------------------------------------- presence
-
-
-async def test_a_killed_nodes_people_are_disconnected_once(visits: Visits, db: Database, tenant: TenantId, clock: FrozenClock) -> None:
-    met = await Met(visits, db, tenant).begin()
-    clock.advance(19)
-    async with db.tenant(tenant) as tx:
-        assert await visits.presence.renew(tx, {met.doctor.id: "d1", met.patient.id: "someone else"}) == [met.doctor.id]
-    assert await visits.presence.reap(db) == 0
-    clock.advance(2)
-    reaped = await asyncio.gather(visits.presence.reap(db), visits.presence.reap(db), visits.presence.reap(db))
-    assert sum(reaped) == 1
-    async with db.tenant(tenant) as tx:
-        visit = await visits.get(tx, met.id)
-    states = {p.id: p.state for p in visit.people}
-    assert states == {met.doctor.id: PersonState.CONNECTED, met.patient.id: PersonState.DISCONNECTED}
-    assert (await kinds(visits, db, tenant, met.id)).count("disconnected") == 1
-
-
-async def test_a_quick_reconnect_takes_over_and_the_old_sockets_end_means_nothing(visits: Visits, db: Database, tenant: TenantId) -> None:
-    met = await Met(visits, db, tenant).begin()
-    before = await kinds(visits, db, tenant, met.id)
-    await met.do(lambda tx: visits.connected(tx, met.id, met.patient.id, holder="p2"))
-    await met.do(lambda tx: visits.disconnected(tx, met.id, met.patient.id, holder="p1"))
-    assert await kinds(visits, db, tenant, met.id) == before
-    await met.do(lambda tx: visits.disconnected(tx, met.id, met.patient.id, holder="p2"))
-    assert (await kinds(visits, db, tenant, met.id))[len(before) :] == ["disconnected"]
 
 
 # -------------------------------------------------------------------- links and names
