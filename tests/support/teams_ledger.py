@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from practice.teams.model import Call, Happening, Presence
 
@@ -40,6 +41,11 @@ def _steps(before: Presence | None, now: Presence) -> list[str]:
 def stays(calls: list[Call]) -> list[Stay]:
     """What reports must say of a meeting: (report, role, from, to), to the second."""
     return sorted((call.id, _role(who), second(who.admitted), second(who.over)) for call in calls for who in call.attended)
+
+
+def in_moments(lines: Sequence[Line]) -> list[Line]:
+    """Lines in their order; those of one moment, as when a call ends for everybody, have none among themselves."""
+    return [line for _, moment in groupby(lines, key=lambda line: line[2]) for line in sorted(moment)]
 
 
 def is_part(some: Sequence[object], everything: Sequence[object]) -> bool:

@@ -27,7 +27,7 @@ from support.folders import quick_folder
 from support.launching import free_port
 from support.people import Person
 from support.practice_cloud import CLIENT, ROSA, SECRET, register
-from support.teams_ledger import Line, Stay, expected, is_part, met, second, stamp, stays
+from support.teams_ledger import Line, Stay, expected, in_moments, is_part, met, second, stamp, stays
 from support.waiting import until
 from support.whole import Visit, Whole, whole
 from vestibule.connections import tenant_called
@@ -274,8 +274,7 @@ class Teams:
         """
 
         async def same() -> bool:
-            # What happened in one moment, as when a call ends for everybody, has no order.
-            listed, ledger = (sorted(lines, key=lambda line: (line[2], *line)) for lines in (await self.listed(), self.ledger()))
+            listed, ledger = in_moments(await self.listed()), in_moments(self.ledger())
             if listed == ledger:
                 return True
             steps, all_steps = [line[:2] for line in listed], [line[:2] for line in ledger]
