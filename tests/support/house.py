@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 from playwright.async_api import Page
 
+from support.daytime import daytime
 from support.launching import free_port
 from support.serving import serving
 from vestibule.identity.model import Member, Person, Role, StaffRole
@@ -219,7 +220,7 @@ async def house(db_url: str, data: Path, *, port: int = 0, more: Mapping[str, st
         tenant = TenantId(new_id())
         async with parts.db.tenant(tenant) as tx:
             await parts.tenancy.add_tenant(tx, name="Alder Clinic", support_phone="555-0134")
-            department = await parts.tenancy.add_department(tx, name="Cardiology", zone="Europe/Berlin", external="1")
+            department = await parts.tenancy.add_department(tx, name="Cardiology", zone=daytime(), external="1")
             connection = await parts.tenancy.add_connection(
                 tx,
                 Connection(ConnectionId(new_id()), tenant, "Practice hospital", Vendor.EPIC, Environment.TEST, "http://localhost:1/fhir"),

@@ -291,6 +291,23 @@ async def test_a_failed_read_ends_the_stream_and_the_next_one_reads_again(clock:
     await hub.stop()
 
 
+@pytest.mark.parametrize("after", [0, 5], ids=["at its first read", "beyond the ring"])
+async def test_a_stream_whose_topic_is_forgotten_while_it_reads_ends_instead_of_staying_deaf(hub: Hub, store: Store, after: int) -> None:
+    if after:
+        async with watch(hub):
+            happen(hub, store, RING + 20)
+    store.gate.clear()
+    async with watch(hub, after=after, ready=False) as browser:
+        await until(lambda: after in store.reads)
+        await hub.stop()
+        store.gate.set()
+        await until(lambda: browser.ended)
+        assert hub.watching == 0
+    async with watch(hub, after=len(store.entries)) as again:
+        happen(hub, store)
+        assert again.ids == [len(store.entries)]
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(["event", "event", "unheard", "gap", "drop", "turn", "slow", "read", "hold", "let"]), max_size=60))
 def test_whatever_happens_nothing_is_missed_and_nothing_comes_twice(story: list[str]) -> None:

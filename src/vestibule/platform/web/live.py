@@ -215,7 +215,7 @@ class Hub:
         watcher = Watcher(await self._ready(topic, context, after), group, session, wire or send, self._clock.monotonic())
         await self._begin(watcher, send, after)
         try:
-            while (await receive())["type"] != "http.disconnect":
+            while not watcher.verdict and (await receive())["type"] != "http.disconnect":
                 pass
         except asyncio.CancelledError:
             if watcher.verdict not in {"over", "age"}:
@@ -229,6 +229,9 @@ class Hub:
         topic, group = watcher.topic, watcher.group
         older = await self._older(topic, after)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        if self._topics.get(topic.name) is not topic:
+            watcher.verdict = "dropped"  # it was forgotten while we read: nobody would ever speak to this stream
+            return
         # From here on nothing else runs: what is published next comes after what is written now.
         last = max([after, *(e.seq for e in older)])
         known = [e for e in older if e.only is None or e.only == group] + topic.after(last, group)
