@@ -213,14 +213,14 @@ def settings(port: int, data: Path, more: Mapping[str, str] | None = None) -> Se
 
 
 @asynccontextmanager
-async def house(db_url: str, data: Path, *, port: int = 0, more: Mapping[str, str] | None = None) -> AsyncIterator[House]:
-    """Vestibule on a database, with one organisation, department and connection."""
+async def house(db_url: str, data: Path, *, port: int = 0, more: Mapping[str, str] | None = None, zone: str = "") -> AsyncIterator[House]:
+    """Vestibule on a database, with one organisation, connection and department: in `zone`, or where it is day."""
     port = port or free_port()
     async with open_parts(settings(port, data, more), db_url) as parts:
         tenant = TenantId(new_id())
         async with parts.db.tenant(tenant) as tx:
             await parts.tenancy.add_tenant(tx, name="Alder Clinic", support_phone="555-0134")
-            department = await parts.tenancy.add_department(tx, name="Cardiology", zone=daytime(), external="1")
+            department = await parts.tenancy.add_department(tx, name="Cardiology", zone=zone or daytime(), external="1")
             connection = await parts.tenancy.add_connection(
                 tx,
                 Connection(ConnectionId(new_id()), tenant, "Practice hospital", Vendor.EPIC, Environment.TEST, "http://localhost:1/fhir"),

@@ -13,7 +13,7 @@ from vestibule.identity.model import StaffRole
 
 @pytest.fixture
 async def here(db_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    async with house(db_url, tmp_path) as running:
+    async with house(db_url, tmp_path, zone="Europe/Berlin") as running:
         yield running
 
 
