@@ -252,7 +252,7 @@ async def fates(house: Whole, states: set[str], many: int) -> bool:
         ("name=Zephyrinexa+%51uillfeatherstone", "half percent-encoded"),
         ("+1 (555) 8190 27641", "the number, written another way"),
         ("tel:+1555819027641", "the number without its dashes"),
-        ("born 1937/04/19", "the date, written another way"),
+        ("born 1967/04/19", "the date, written another way"),
         (b"\x00\x01Mizpahwren\xff", "in clear inside bytes"),
         ("4d697a7061687772656e", "in hexadecimal"),
         ("eyJuYW1lIjogIk1penBhaHdyZW4ifQ==", "inside a base64 document"),

@@ -49,12 +49,13 @@ def processes_naming(folder: Path) -> list[str]:
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            words = (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
+            line = (place / "cmdline").read_bytes()
+            words = line + (place / "environ").read_bytes()
             state = (place / "stat").read_text().rsplit(")", 1)[1].split()[0]
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
         if str(folder).encode() in words and state != "Z" and int(place.name) != os.getpid():
-            found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            found.append(line.replace(b"\0", b" ").decode())
     return found
 
 

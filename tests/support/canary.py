@@ -70,7 +70,7 @@ ZEPHYRINE = Canary(
         "patient id": "ZQX5551918",
         "portal id": "WQX8812064",
         "telephone": "555-8190-27641",
-        "date of birth": "1937-04-19",
+        "date of birth": "1967-04-19",  # read as a time of day it would be none, for those stand everywhere
         "e-mail": "vellichor.q@lambent.example",
         "allergies": "Zinfandelwyxa",
         "what was said in the room": "Borborygmuxet",
@@ -95,7 +95,7 @@ CALLIOPE = Canary(
         "family name": "Wintergreenhalgh",
         "given name": "Calliopexandra",
         "medical record number": "QXM8820194",
-        "date of birth": "1941-11-23",
+        "date of birth": "1971-11-23",
         "telephone": "+1-608-555-8190",
         "e-mail": "calliopex@ephemera.example",
         "address": "Vexillologyterrace",

@@ -72,8 +72,8 @@ class Program:
         """What it has said so far, errors too."""
         return "\n".join(self.lines)
 
-    async def said(self, pattern: str, *, seconds: float = 30) -> re.Match[str]:
-        """The first line that matches, waiting for it; fails with the whole output when the program ends or time runs out before."""
+    async def said(self, pattern: str, *, nth: int = 0, seconds: float = 30) -> re.Match[str]:
+        """The first line that matches, or the one after `nth` others, waiting for it; fails with all it said when none comes any more."""
         seen = 0
         try:
             async with asyncio.timeout(seconds), self._came:
@@ -81,7 +81,9 @@ class Program:
                     for line in self.lines[seen:]:
                         seen += 1
                         if match := re.search(pattern, line):
-                            return match
+                            if not nth:
+                                return match
+                            nth -= 1
                     if self._over:
                         break
                     await self._came.wait()

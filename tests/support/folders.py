@@ -33,5 +33,13 @@ def _sweep(parent: Path) -> None:
     """Remove what a killed test run of ours left behind, for memory is not free."""
     for folder in parent.glob("vst-*-*"):
         number = folder.name.split("-")[1]
-        if number.isdigit() and not Path("/proc", number).exists() and folder.stat().st_uid == os.geteuid():
+        if number.isdigit() and not Path("/proc", number).exists() and _ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ours(folder: Path) -> bool:
+    """Not what another process of this run sweeps away at the same moment."""
+    try:
+        return folder.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False

@@ -162,7 +162,7 @@ class Post:
     async def run(self, **more: Any) -> None:
         """Until nothing is due any more."""
         async with self.working(**more):
-            await until(self.idle, what="everything due is sent", seconds=8)
+            await until(self.idle, what="everything due is sent", seconds=30)
 
     async def idle(self) -> bool:
         due = "state = 'running' or (state = 'ready' and run_at <= now() + interval '2 seconds')"

@@ -86,7 +86,7 @@ class Webhook:
     validates: bool = True
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def wait(self, count: int, seconds: float = 5) -> list[Told]:
+    async def wait(self, count: int, seconds: float = 30) -> list[Told]:
         """What it was told, as soon as it was told so often."""
         async with self.arrived, asyncio.timeout(seconds):
             await self.arrived.wait_for(lambda: len(self.told) >= count)

@@ -127,7 +127,7 @@ class Ear:
     validates: bool = True
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def wait(self, count: int, seconds: float = 5) -> list[dict[str, Any]]:
+    async def wait(self, count: int, seconds: float = 30) -> list[dict[str, Any]]:
         """The bodies it was given, as soon as there are so many."""
         async with self.arrived, asyncio.timeout(seconds):
             await self.arrived.wait_for(lambda: len(self.told) >= count)

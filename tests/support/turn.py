@@ -127,7 +127,7 @@ class Turn:
             head = struct.pack("!HHI", kind, len(body) + 24, COOKIE) + transaction
             body += _attribute(INTEGRITY, hmac.digest(key, head + body, "sha1"))
         self._writer.write(struct.pack("!HHI", kind, len(body), COOKIE) + transaction + body)
-        return await asyncio.wait_for(self._answer(), 5)
+        return await asyncio.wait_for(self._answer(), 20)
 
     async def _answer(self) -> int:
         kind, length = struct.unpack("!HH16x", await self._reader.readexactly(20))

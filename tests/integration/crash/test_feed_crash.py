@@ -47,11 +47,11 @@ async def test_every_message_is_applied_once_however_often_the_worker_dies(
     await feed.put(*messages)
     async with running(["-m", "support.feed_worker", db_url]) as keeper:
         for n in range(KILLS):
-            await until(lambda n=n: len(keeper.lines) > n, what="a worker stands")
+            worker = await keeper.said(r"^worker (\d+)$", nth=n)
             await asyncio.sleep(rng.uniform(0, 0.15))
-            os.kill(int(keeper.lines[n].split()[1]), signal.SIGKILL)
+            os.kill(int(worker[1]), signal.SIGKILL)
         left = "select not exists (select from feed_inbox where state = 'new')"
-        await until(lambda: owner.fetchval(left), seconds=30, what="every message has an end")
+        await until(lambda: owner.fetchval(left), seconds=60, what="every message has an end")
         keeper.terminate()
         await keeper.ended()
     assert await owner.fetchval("select count(*) from feed_inbox where state in ('quarantined', 'expired')") == 0

@@ -91,7 +91,7 @@ async def load_while(ledger: Ledger, dice: random.Random, blow: Callable[[], Awa
     async with asyncio.TaskGroup() as group:
         for _ in range(_LINES):
             group.create_task(ledger.line(random.Random(dice.random())))
-        await until(lambda: len(ledger.acknowledged) > _LINES)
+        await until(lambda: len(ledger.acknowledged) > _LINES, seconds=60, what="messages are taken before the blow")
         await blow()
         after = len(ledger.acknowledged) + 20
         await until(lambda: len(ledger.acknowledged) > after, seconds=60, what="messages are taken after the blow")

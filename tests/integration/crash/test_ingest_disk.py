@@ -62,7 +62,7 @@ async def test_a_full_disk_refuses_and_loses_nothing_that_was_acknowledged(small
         await sender.close()
         sender = await Sender.open(port)
         for name in sorted({*refused, f"{n}", "last"}):
-            await until(lambda name=name: taken(sender, name, acknowledged), seconds=30)
+            await until(lambda name=name: taken(sender, name, acknowledged), seconds=60)
         await sender.close()
     await owner.close()
     owner = await asyncpg.connect(server.url())
@@ -86,7 +86,7 @@ async def send(sender: Sender, name: str, acknowledged: set[str], refused: set[s
     """One message of 200 kB; False when nobody answers."""
     sender.write(message(name) + b"OBX|1|TX|" + random.Random(name).randbytes(100_000).hex().encode() + b"\r")
     try:
-        code, said = await sender.said(seconds=5)
+        code, said = await sender.said(seconds=20)
     except (TimeoutError, asyncio.IncompleteReadError, OSError):
         return False
     assert said == name

@@ -28,7 +28,7 @@ from vestibule.kit.ids import TenantId, new_id
 from vestibule.messages.model import KIND
 from vestibule.platform.db import Database, EmbeddedPostgres, migrate
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 TEXTS = 12
 MOMENTS = ("before", "after", "after")
 
@@ -88,7 +88,7 @@ async def test_a_worker_killed_while_texts_go_out_sends_none_twice_and_loses_non
     async with book_of(seed, kills=1) as book, aiohttp.ClientSession() as session:
         async with running(["-m", "support.message_worker", url, book.url, str(tenant)]) as first:
             book.kill = first.kill
-            await first.ended()
+            await first.ended(seconds=60)
         await go_on(db, tenant, session, book, seed)
         book.judge(await ends(db, tenant))
         assert len(set(book.calls)) >= TEXTS - 8, "of those under way at the kill nobody can say more; the rest arrived"
@@ -101,7 +101,7 @@ async def go_on(db: Database, tenant: TenantId, session: aiohttp.ClientSession, 
     p = wired(db, tenant, OverHttp(session, book.url))
     chore = asyncio.create_task(find_lost(p))
     async with working(db, {KIND: p.sending.handle}, mourners={KIND: p.outcomes.mourn}, policy=POLICY, concurrency=8, lease=3.0):
-        await until(lambda: all_over(db, tenant), seconds=30, what=f"seed {seed}: every message settled")
+        await until(lambda: all_over(db, tenant), seconds=60, what=f"seed {seed}: every message settled")
     chore.cancel()
 
 

@@ -32,7 +32,14 @@ ER7 = "x-application/hl7-v2+er7"
 
 @pytest.fixture
 async def it(db_url: str, owner: asyncpg.Connection, tenant: TenantId, tmp_path: Path) -> AsyncIterator[Clinic]:
-    async with clinic(db_url, owner, tenant, tmp_path, limits=Limits(message_bytes=50_000, patience=0.5, hold=0.4)) as one:
+    async with clinic(db_url, owner, tenant, tmp_path, limits=Limits(message_bytes=50_000)) as one:
+        yield one
+
+
+@pytest.fixture
+async def hasty(db_url: str, owner: asyncpg.Connection, tenant: TenantId, tmp_path: Path) -> AsyncIterator[Clinic]:
+    """One that waits neither for slow senders nor for the database."""
+    async with clinic(db_url, owner, tenant, tmp_path, limits=Limits(patience=0.5, hold=1.0)) as one:
         yield one
 
 
@@ -119,7 +126,7 @@ async def test_without_proof_nothing_is_read(it: Clinic, headers: dict[str, str]
     )
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     writer.write(f"POST /hl7 HTTP/1.1\r\nHost: localhost\r\nContent-Type: {ER7}\r\nContent-Length: 40000\r\n{head}\r\n".encode())
-    line = await asyncio.wait_for(reader.readline(), 5)
+    line = await asyncio.wait_for(reader.readline(), 14)  # its patience with a body is longer
     assert int(line.split()[1]) == status
     writer.transport.abort()
     assert await it.rows() == []
@@ -215,13 +222,13 @@ async def test_a_character_set_that_is_not_so_is_rejected(it: Clinic, charset: s
     assert (status, msa(text)[0]) == (200, "AR")
 
 
-async def test_a_head_that_never_ends_and_a_body_that_never_ends_are_closed(it: Clinic) -> None:
+async def test_a_head_that_never_ends_and_a_body_that_never_ends_are_closed(hasty: Clinic) -> None:
     for beginning in (
         b"POST /hl7 HTTP/1.1\r\nHost: x\r\nX-Slow: ",
         f"POST /hl7 HTTP/1.1\r\nHost: x\r\nContent-Type: {ER7}\r\nContent-Length: 900\r\n\r\n".encode(),
     ):
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", it.listener.addresses["https"], ssl=it.client(it.key), server_hostname="localhost"
+            "127.0.0.1", hasty.listener.addresses["https"], ssl=hasty.client(hasty.key), server_hostname="localhost"
         )
         writer.write(beginning)
         rest = asyncio.create_task(reader.read())
@@ -233,16 +240,16 @@ async def test_a_head_that_never_ends_and_a_body_that_never_ends_are_closed(it: 
         writer.transport.abort()
 
 
-async def test_while_the_database_is_away_the_sender_is_told_to_come_again(it: Clinic, postgres: Any) -> None:
-    async with it.http(it.key) as session:
+async def test_while_the_database_is_away_the_sender_is_told_to_come_again(hasty: Clinic) -> None:
+    async with hasty.http(hasty.key) as session:
         assert (await post(session, message("0")))[0] == 200
-        blocker = await asyncpg.connect(it.url)
+        blocker = await asyncpg.connect(hasty.url)
         await blocker.execute("begin; lock table feed_inbox in exclusive mode")
         async with session.post("/hl7", data=message("1"), headers={"Content-Type": ER7}) as response:
             assert (response.status, response.headers["Retry-After"]) == (503, "30")
         await blocker.close()
         assert msa((await post(session, message("1")))[1]) == ("AA", "1")
-    assert await it.control_ids() == ["0", "1"]
+    assert await hasty.control_ids() == ["0", "1"]
 
 
 async def test_it_says_that_it_is_well_and_what_it_has_done(it: Clinic) -> None:

@@ -362,7 +362,7 @@ async def test_signing_out_on_one_node_ends_the_session_and_its_token_on_the_oth
         async def over() -> bool:
             return await other.identity.prove(other.db, sid, cookie) is None and await other.tokens.prove(other.db, secret) is None
 
-        await until(over, seconds=3, what="the other node has heard of both")
+        await until(over, what="the other node has heard of both")
 
 
 async def test_a_sign_in_that_cannot_be_audited_lets_nobody_in(there: Door, owner: asyncpg.Connection) -> None:

@@ -101,7 +101,7 @@ class TestWaiting:
         asked = await changed(here, office, approver, replace(now, provider_client_id="next-client"))
         async with here.db.tenant(here.tenant) as tx:
             await office.approve(tx, asked, approver)
-        await asyncio.wait_for(listening.wait(), 5)
+        await asyncio.wait_for(listening.wait(), 20)
         assert "client_id=next-client" in (await here.browser().ask(here.press())).location
 
 

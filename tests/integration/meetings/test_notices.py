@@ -249,7 +249,7 @@ async def test_thousands_in_any_order_through_several_workers_are_each_told_once
     async def idle() -> bool:
         return not await office.rows("select from meeting_inbox where done_at is null")
 
-    await until(idle, what="all are worked through")
+    await until(idle, what="all are worked through", seconds=60)
     await asyncio.gather(*(one.stop() for one in workers))
     await running
     for visit in visits:

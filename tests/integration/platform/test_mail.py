@@ -34,7 +34,7 @@ def door(trust: ssl.SSLContext | None = None) -> Mail:
 
 
 async def deliver(mail: Mail, server: Server) -> Reply:
-    return await mail.deliver(server, "a@alder.test", "zelda@example.org", LETTER, phase="test.mail", timeout=3)
+    return await mail.deliver(server, "a@alder.test", "zelda@example.org", LETTER, phase="test.mail", timeout=30)
 
 
 async def test_a_letter_arrives_as_it_was_written() -> None:

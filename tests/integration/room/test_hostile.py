@@ -98,7 +98,7 @@ async def test_a_ping_storm_disturbs_nobody(node: Node, scene: Scene) -> None:
     amy = await Browser(node, scene.people["Amy Shaw"]).join()
     await amy.welcomed()
     storm = asyncio.create_task(_ping_storm(amy))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         for _ in range(5):
             doctor.heard.clear()
             await doctor.say({"t": "ping"})

@@ -97,7 +97,7 @@ async def test_what_was_said_while_the_listener_was_cut_off_arrives(clinic: Hous
 async def test_a_watcher_that_does_not_read_is_dropped_and_the_others_do_not_notice(clinic: House) -> None:
     doctor = await clinic.come(PersonRole.PROVIDER, "Dr. Okafor")
     hub = clinic.feed.hub
-    hub._stall = 0.3
+    hub._stall = 1.0
     async with Line(doctor) as quick, Line(doctor, reads=False):
         await until(lambda: hub.watching == 2, what="both streams")
         topic, block = f"visit:{doctor.visit}", b"x" * 2000
@@ -142,7 +142,7 @@ async def test_the_end_of_a_session_ends_its_stream(clinic: House) -> None:
         async with clinic.parts.db.tenant(clinic.tenant) as tx:
             await clinic.parts.identity.close_session(tx, doctor.opened.principal.session)
         await until(lambda: b"session-over" in line.body, what="the word")
-        await asyncio.wait_for(line.ended.wait() if b"\r\n0\r\n" not in line.body else asyncio.sleep(0), 5)
+        await until(lambda: line.ended.is_set() or b"\r\n0\r\n" in line.body, what="the stream's end")
     async with Line(doctor, reads=False) as refused:
         assert b" 401 " in await refused.reader.readline()
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vestibule.errors import TooLarge, Unavailable
@@ -109,7 +109,7 @@ async def test_a_topic_that_could_break_the_header_is_refused(here: Node, topic:
 
 
 async def test_without_a_database_this_node_is_told_and_the_caller_learns_of_the_rest(db_url: str, owner: asyncpg.Connection) -> None:
-    db = await Database.open(db_url, max_size=1, patience=0.2)
+    db = await Database.open(db_url, max_size=1)
     node = Node(db, db_url)
     await db.close()
     with pytest.raises(Unavailable, match="database-unavailable"):
@@ -180,6 +180,7 @@ def test_a_broken_piece_is_dropped(lonely: Node, payload: str, remark: str) -> N
     assert lonely.heard.empty()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_payload_breaks_the_bus(payload: str) -> None:
     bus = Bus(None, Listener("postgresql://"))  # type: ignore[arg-type]

@@ -285,7 +285,7 @@ async def test_a_killed_parent_leaves_no_postgres(home: Path) -> None:
         assert holders(home / "data")
         keeper.kill()
         await keeper.ended()
-        await until(lambda: not holders(home / "data"), seconds=10, what="no postgres left")
+        await until(lambda: not holders(home / "data"), seconds=30, what="no postgres left")
     log = (home / "server.log").read_text()
     assert "database system is shut down" in log, "it shut down in order: no recovery is owed"
 
@@ -421,4 +421,4 @@ async def test_as_an_ordinary_user(quick_path: Path) -> None:
         assert await ask(url, "select 1") == 1
         keeper.kill()
         await keeper.ended()
-        await until(lambda: not holders(quick_path / "pg" / "data"), seconds=10, what="no postgres left")
+        await until(lambda: not holders(quick_path / "pg" / "data"), seconds=30, what="no postgres left")

@@ -25,10 +25,10 @@ class Ear:
         self.gaps.put_nowait(None)
 
     async def next(self) -> str:
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 30)
 
     async def next_gap(self) -> None:
-        await asyncio.wait_for(self.gaps.get(), 10)
+        await asyncio.wait_for(self.gaps.get(), 30)
 
 
 @pytest.fixture
@@ -149,6 +149,6 @@ async def test_stopping_in_the_very_moment_of_news_ends_too(listener: Listener) 
     await asyncio.sleep(0)
     listener.subscribe("other news", lambda _: None)
     stopping = asyncio.create_task(listener.stop())
-    ended, _ = await asyncio.wait([stopping], timeout=5)
+    ended, _ = await asyncio.wait([stopping], timeout=30)
     stopping.cancel()
     assert ended

@@ -132,12 +132,12 @@ async def test_too_long_a_notification_is_refused_before_it_reaches_the_server(d
 
 
 async def test_an_exhausted_pool_makes_callers_wait_for_a_bounded_time(db_url: str) -> None:
-    db = await Database.open(db_url, max_size=2, patience=0.3)
+    db = await Database.open(db_url, max_size=2, patience=1.0)
     async with db.anyone(), db.anyone():
         began = asyncio.get_running_loop().time()
         with pytest.raises(Unavailable, match="database-unavailable") as told:
             await db.ping()
-        assert 0.25 < asyncio.get_running_loop().time() - began < 2
+        assert 0.95 < asyncio.get_running_loop().time() - began < 4.5, "not for as long as where nobody says how long"
         assert not told.value.permanent
     await db.ping()
     await db.close()
@@ -197,11 +197,12 @@ async def test_a_storm_of_cut_connections_loses_nothing_that_was_acknowledged(db
             group.create_task(write())
         for _ in range(20):
             await owner.fetch(f"select pg_terminate_backend(pid) {OTHERS}")
-            await asyncio.sleep(0.03)  # let some work happen between two blows
+            before = len(acknowledged)
+            await until(lambda before=before: len(acknowledged) > before, what="work goes on between two blows")  # type: ignore[misc]
         stop.set()
     there = {row["n"] for row in await owner.fetch("select n from rows")}
     assert acknowledged <= there
-    assert len(acknowledged) > 20, "work went on through the storm"
+    assert len(acknowledged) >= 20, "work went on through the storm"
     await db.ping()
     await db.close()
 

@@ -36,7 +36,7 @@ def ask(server: RawServer, path: str = "/x", method: str = "GET") -> Ask:
     return Ask(method, server.origin + path, "test.phase", body=b"{}" if method == "POST" else None)
 
 
-async def failure(http: Http, what: Ask, *, timeout: float = 5, max_bytes: int = 10_000, redirects: int = 0) -> VestibuleError:
+async def failure(http: Http, what: Ask, *, timeout: float = 30, max_bytes: int = 10_000, redirects: int = 0) -> VestibuleError:
     with pytest.raises(VestibuleError) as raised:
         await http.perform(what, timeout=timeout, max_bytes=max_bytes, redirects=redirects)
     assert raised.value.phase == "test.phase"
@@ -107,8 +107,8 @@ async def _headers_then_silence(_heard: Heard, writer: asyncio.StreamWriter) -> 
 async def test_a_slow_server_meets_the_deadline(http: Http, say: object) -> None:
     async with raw_server(say) as server:  # type: ignore[arg-type]
         began = asyncio.get_running_loop().time()
-        error = await failure(http, ask(server), timeout=0.3)
-        assert asyncio.get_running_loop().time() - began < 1.5
+        error = await failure(http, ask(server), timeout=0.8)
+        assert 0.8 <= asyncio.get_running_loop().time() - began < 8
     assert error.code == "outside-timeout"
     assert not error.permanent
     assert error.code not in NEVER_SENT  # it may have been carried out
@@ -173,7 +173,7 @@ async def test_a_broken_answer_is_an_error_by_name(http: Http, answer: bytes, wh
         writer.close()
 
     async with raw_server(say) as server:
-        error = await failure(http, ask(server), timeout=3)
+        error = await failure(http, ask(server))
     assert error.code == "outside-broken-answer", why
     assert server.origin not in error.sentence
 
@@ -266,7 +266,7 @@ async def test_a_flow_is_driven_and_hears_of_failures(http: Http) -> None:
             second = yield ask(server)
             return first.json()["n"] + second.json()["n"]
 
-        assert await http.drive(flow(), timeout=3) == 2
+        assert await http.drive(flow(), timeout=30) == 2
     assert told == ["outside-unreachable"]
 
 

@@ -35,7 +35,7 @@ async def http(authority: Authority) -> AsyncIterator[Http]:
 async def words(http: Http, tls: ssl.SSLContext) -> str:
     async with raw_server(ok(), tls) as server:
         with pytest.raises(OutsideFailed) as raised:
-            await http.perform(Ask("POST", server.at("ehr.test"), "p", body=b"secret"), timeout=3)
+            await http.perform(Ask("POST", server.at("ehr.test"), "p", body=b"secret"), timeout=30)
         assert server.heard == []
     assert raised.value.code == "outside-tls"
     assert raised.value.code in NEVER_SENT
@@ -99,7 +99,7 @@ async def test_whoever_cannot_agree_on_tls_is_told_so(http: Http, says: bytes, w
     listener = await asyncio.start_server(rude, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     with pytest.raises(OutsideFailed) as raised:
-        await http.perform(Ask("GET", f"https://ehr.test:{port}/", "p"), timeout=3)
+        await http.perform(Ask("GET", f"https://ehr.test:{port}/", "p"), timeout=30)
     listener.close()
     assert raised.value.code == "outside-tls"
     assert words in raised.value.sentence
