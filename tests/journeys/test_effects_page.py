@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from support.chromium import person, shoot, violations
 from support.effects import settled
-from support.launching import free_port
+from support.ports import free_port
 from support.recorded import PATIENT, PROVIDER, Recorded, recorded
 from support.serving import served
 from support.waiting import until

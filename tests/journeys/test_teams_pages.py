@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from support.chromium import person, shoot, violations
 from support.house import Guest, House, house
-from support.launching import free_port
+from support.ports import free_port
 from support.teams_visits import failed, made, meet_in_teams, seen, sign_in
 from vestibule.meetings.store.roster import Presence
 from vestibule.visits.model import Opens, PersonRole

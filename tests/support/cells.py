@@ -13,9 +13,9 @@ import aiohttp
 from practice.seed import PATIENT_CLIENT, PROVIDER_CLIENT
 from practice.server import Running
 from support.launching import Browser, Page
+from support.ports import free_port
 from support.serving import serving
 from vestibule.kit.ids import ConnectionId, TenantId, new_id
-from vestibule.processes import free_port
 from vestibule.settings import load
 from vestibule.tenancy.model import Connection, Environment, Vendor
 from vestibule.wiring import Parts, live, open_parts

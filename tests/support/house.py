@@ -14,7 +14,7 @@ import aiohttp
 from playwright.async_api import Page
 
 from support.daytime import daytime
-from support.launching import free_port
+from support.ports import free_port
 from support.serving import serving
 from vestibule.identity.model import Member, Person, Role, StaffRole
 from vestibule.identity.service import OpenedSession

@@ -17,6 +17,7 @@ from litestar.response import Response
 from practice.seed import PATIENT_CLIENT, PROVIDER_CLIENT
 from practice.server import Running
 from practice.server import start as start_hospital
+from support.ports import free_port
 from support.serving import served
 from vestibule.identity.model import Principal
 from vestibule.identity.service import Identity
@@ -33,7 +34,6 @@ from vestibule.platform.web.access import Access
 from vestibule.platform.web.app import build_app
 from vestibule.platform.web.config import Proof, WebConfig
 from vestibule.platform.web.limits import Rate
-from vestibule.processes import free_port
 from vestibule.tenancy.model import ClientAuth, Connection, Department, Environment, Vendor
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.model import Visit

@@ -16,10 +16,10 @@ import asyncpg
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from support.feeding import Key, add_certificate, add_connection, make_key
+from support.ports import free_port
 from vestibule.adapters.hl7.desk import Limits
 from vestibule.adapters.hl7.listener import Listener
 from vestibule.kit.ids import ConnectionId, TenantId
-from vestibule.processes import free_port
 from vestibule.settings import load
 from vestibule.wiring.listening import listening
 

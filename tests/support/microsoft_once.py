@@ -16,7 +16,8 @@ from practice.microsoft.seed import ALDER, BIRCH, accounts
 from practice.server import Running
 from practice.server import start as start_hospital
 from support.house import Guest, House, house
-from support.launching import Browser, Page, free_port
+from support.launching import Browser, Page
+from support.ports import free_port
 from support.signing_in import pick
 from vestibule.meetings.keys import KeyPurpose
 from vestibule.meetings.model import Binding, ProofKind

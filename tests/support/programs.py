@@ -11,11 +11,11 @@ from typing import Any
 
 import aiohttp
 
+from support.ports import free_port
 from support.serving import serving
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import SYSTEM
-from vestibule.processes import free_port
 from vestibule.settings import load
 from vestibule.wiring import Parts, live, open_parts
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from conformance.signing import RSA, jwk, token
-from support.launching import free_port
+from support.ports import free_port
 
 CLIENT = "vestibule"
 SECRET = "s3cret: with a colon"

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from support.ports import free_port
 from support.waiting import until
 from vestibule.adapters.meetings import room as room_package
 from vestibule.adapters.meetings.room.passes import RelayConfig
@@ -33,7 +34,6 @@ from vestibule.platform.web.app import build_app
 from vestibule.platform.web.config import Proof, WebConfig
 from vestibule.platform.web.cookies import cookie_name
 from vestibule.platform.web.serve import Server
-from vestibule.processes import free_port
 from vestibule.visits.model import Identifier, Participant, PersonRole, Visit
 from vestibule.visits.service import Visits
 

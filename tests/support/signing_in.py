@@ -16,7 +16,8 @@ from practice.microsoft.seed import accounts
 from practice.server import Running
 from practice.server import start as start_hospital
 from support.house import House, house
-from support.launching import Browser, Page, free_port
+from support.launching import Browser, Page
+from support.ports import free_port
 from vestibule.identity.model import StaffRole
 from vestibule.kit.ids import TenantId
 from vestibule.platform.audit import SYSTEM

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from support.message_office import TEST_BOX, MessageOffice
+from support.ports import free_port
 from support.rooms import Sessions
 from support.serving import served
 from vestibule.errors import VestibuleError
@@ -26,7 +27,6 @@ from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.app import build_app
 from vestibule.platform.web.config import WebConfig
 from vestibule.platform.web.cookies import cookie_name
-from vestibule.processes import free_port
 from vestibule.visits.model import Identifier, Visit
 from vestibule.visits.service import Appointment, Contact, Visits
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from support.rooms import free_port
+from support.ports import free_port
 from support.waiting import until
 
 GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "run-a-relay.md"

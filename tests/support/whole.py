@@ -26,8 +26,8 @@ from practice.seed import BACKEND_CLIENT, PATIENT_CLIENT, PROVIDER_CLIENT
 from practice.server import Running
 from practice.server import start as start_hospital
 from support.crash import Program, running
-from support.launching import free_port
 from support.people import Person, Recorder
+from support.ports import free_port
 from support.waiting import until
 from vestibule.connections import ConnectionsFile, Described, Organisation, Place, apply_described
 from vestibule.run import opened

@@ -16,9 +16,9 @@ import pytest
 from conftest import add_tenant
 from support.feeding import add_connection, message
 from support.lines import KEYS, Sender
+from support.ports import free_port
 from support.waiting import until
 from vestibule.platform.db import EmbeddedPostgres, migrate
-from vestibule.processes import free_port
 from vestibule.settings import load
 from vestibule.wiring.listening import listening
 

@@ -14,7 +14,8 @@ import pytest
 from practice.seed import PROVIDER_CLIENT
 from practice.server import Running, start
 from support.crash import Program, running, seeds
-from support.launching import Browser, free_port
+from support.launching import Browser
+from support.ports import free_port
 from vestibule.connections import ConnectionsFile, Described, Organisation, apply_described
 from vestibule.settings import Settings, as_environment, load
 from vestibule.tenancy.model import Environment, Vendor

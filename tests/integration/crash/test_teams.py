@@ -7,7 +7,6 @@ events must say the same, line by line.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -24,8 +23,8 @@ from practice.microsoft.seed import ALDER
 from practice.teams.model import Call, Happening, Presence
 from support.crash import Program, running, seeds
 from support.folders import quick_folder
-from support.launching import free_port
 from support.people import Person
+from support.ports import free_port
 from support.practice_cloud import CLIENT, ROSA, SECRET, register
 from support.teams_ledger import Line, Stay, expected, in_moments, is_part, met, second, stamp, stays
 from support.waiting import until
@@ -141,7 +140,7 @@ async def clinic(postgres: ServerThread, folder: Path) -> AsyncIterator[Clinic]:
     """Everything up, and Teams chosen; what people and Microsoft ask of the web goes over the wire."""
     url = await postgres.fresh()
     # Below those that the system gives to connections: else somebody may have taken one while its program is away.
-    ports = free_port(28_000 + os.getpid() % 2_000), free_port(30_000 + os.getpid() % 2_000)
+    ports = free_port(), free_port()
     async with whole(folder, url, port=ports[1], public_url=f"http://127.0.0.1:{ports[0]}") as house:
         made = Clinic(house, ports)
         await made.string()

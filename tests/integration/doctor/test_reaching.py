@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from support.authority import Authority
 from support.clinic import codes, doctor, told
+from support.ports import free_port
 from support.raw_server import Heard, ok, raw_server, redirect
 from vestibule.doctor.model import Level
-from vestibule.processes import free_port
 
 STATEMENT = b'{"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}'
 

@@ -15,8 +15,9 @@ from litestar.response import Response
 from playwright.async_api import Browser, FrameLocator, Page, expect
 
 from support.chromium import violations, watched
+from support.ports import free_port
 from support.room_pages import Crowd, goes_on, names, plays
-from support.rooms import Node, Scene, Sessions, free_port
+from support.rooms import Node, Scene, Sessions
 from support.waiting import until
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.cookies import session_cookie, set_cookie
