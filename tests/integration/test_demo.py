@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from support.ports import free_port
 from vestibule.demo import forget
 from vestibule.errors import Conflict
-from vestibule.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(rb"http://localhost:(\d+)/")
@@ -63,7 +63,7 @@ def processes_naming(folder: Path) -> list[str]:
 async def test_the_demo_answers_steps_over_a_busy_port_keeps_its_data_and_leaves_nothing_running(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     with socket.socket() as busy:
-        busy.bind(("127.0.0.1", free_port(23000 + os.getpid() % 2000)))
+        busy.bind(("127.0.0.1", free_port(12)))
         busy.listen()
         port = busy.getsockname()[1]
         demo, address = await start(data, port)

@@ -12,14 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page
 
 from support.chromium import chromium, person
 from vestibule.kit.ids import TenantId, new_id
 from vestibule.platform.db import Database
 
-# Five seconds, Playwright's own patience, is too little where two cores also encode video. What never comes still fails.
-expect.set_options(timeout=15_000)
 HERE = __file__.rsplit("/", 1)[0]
 
 

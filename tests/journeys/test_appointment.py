@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from vestibule.demo.introduce import ORGANISATION
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: Any) -> AsyncIterator[Demo]:
     """Everything, started once for this file."""
-    async with everything(tmp_path_factory.mktemp("demo"), 22000 + os.getpid() % 2000) as running:
+    async with everything(tmp_path_factory.mktemp("demo")) as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -28,7 +27,7 @@ FIRST_PAGE_LIMIT = 60_000
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: Any) -> AsyncIterator[Demo]:
     """Everything, started once for this file."""
-    async with everything(tmp_path_factory.mktemp("demo"), 26000 + os.getpid() % 2000) as running:
+    async with everything(tmp_path_factory.mktemp("demo")) as running:
         yield running
 
 

@@ -15,13 +15,14 @@ from litestar.response import Response
 from playwright.async_api import Browser, Page
 
 from support.chromium import person, shoot, transferred, violations
+from support.ports import free_port
 from support.serving import served
 from support.waiting import until
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.app import build_app
 from vestibule.platform.web.config import WebConfig
 from vestibule.platform.web.pages import page as render
-from vestibule.platform.web.serve import Server, hold_port
+from vestibule.platform.web.serve import Server
 
 LOOKS = Path(__file__).parents[1] / "support" / "looks"
 SHOTS = Path(os.environ.get("VESTIBULE_TEST_PICTURES", ""))
@@ -44,8 +45,7 @@ async def named(request: Request[Any, Any, Any], name: str) -> Response[Any]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server() -> AsyncIterator[Server]:
-    with hold_port("127.0.0.1", 0) as held:
-        port = held.getsockname()[1]
+    port = free_port()
     config = WebConfig(origin=f"http://127.0.0.1:{port}", templates=[LOOKS])
     async with served(build_app(routes=[components, broken, named], services={}, config=config), port=port) as listening:
         yield listening
@@ -125,5 +125,6 @@ async def test_the_policy_stops_what_a_mistake_in_a_template_would_let_in(page: 
         }"""
     )
     await until(lambda: page.evaluate("document.querySelector('img[src=x]').complete"), what="the picture that is not there has been tried")
+    refused = "Content Security Policy"
+    await until(lambda: any(refused in mistake for mistake in page.mistakes), what="the browser says why")  # type: ignore[attr-defined]
     assert await page.title() == "Components"
-    assert any("Content Security Policy" in mistake for mistake in page.mistakes)  # type: ignore[attr-defined]

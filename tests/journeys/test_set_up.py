@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,7 @@ from vestibule.demo import Demo
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: Any) -> AsyncIterator[Demo]:
     """Everything, with nothing set up."""
-    async with everything(tmp_path_factory.mktemp("empty"), 24000 + os.getpid() % 1500, empty=True) as running:
+    async with everything(tmp_path_factory.mktemp("empty"), empty=True) as running:
         yield running
 
 

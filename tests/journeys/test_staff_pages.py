@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from support.chromium import person, shoot, violations
 from support.house import Staff
@@ -47,7 +49,7 @@ async def test_an_invited_administrator_comes_in_by_clicking_alone(browser: Brow
             await looked_at(page, "invitation")
             await page.get_by_role("link", name="Sign in with Microsoft").click()
             await choose_account(page, INGRID.name)
-            await expect(page).to_have_url(f"{there.origin}/s/{page.url.split('/s/')[1].split('/')[0]}/home")
+            await expect(page).to_have_url(re.compile(rf"{re.escape(there.origin)}/s/[0-9a-f-]+/home"))
             await page.get_by_role("button", name="Sign out").click()
             await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
             await looked_at(page, "signed-out")
@@ -55,6 +57,7 @@ async def test_an_invited_administrator_comes_in_by_clicking_alone(browser: Brow
             await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
             await looked_at(page, "over")
             await page.get_by_role("link", name="Sign in").click()
+            await expect(page.get_by_role("link", name="Sign in with Microsoft")).to_be_visible()
             await looked_at(page, "sign-in")
 
 
@@ -103,10 +106,13 @@ async def test_people_and_programs_are_kept_on_pages(browser: Browser, there: Do
         await expect(page.get_by_role("heading", name="The invitation is ready")).to_be_visible()
         await looked_at(page, "invited")
         await page.get_by_role("link", name="Back to the list").click()
+        await expect(page.get_by_role("link", name="Invite somebody")).to_be_visible()
         await looked_at(page, "people")
         await page.get_by_role("link", name="Devika Banerjee").click()
+        await expect(page.get_by_role("link", name="Remove ...")).to_be_visible()
         await looked_at(page, "person")
         await page.get_by_role("link", name="Remove ...").click()
+        await expect(page.get_by_role("button", name="Remove")).to_be_visible()
         await looked_at(page, "remove")
         await page.get_by_role("button", name="Remove").click()
         await expect(page.get_by_text("Devika Banerjee")).to_have_count(0)
@@ -169,14 +175,43 @@ async def test_a_page_left_alone_asks_before_it_signs_out(browser: Browser, ther
         await until(lambda: used_just_now(owner), what="so is this")
 
 
+async def test_who_is_there_is_not_asked_again_while_the_answer_is_on_its_way(
+    browser: Browser, there: Door, owner: asyncpg.Connection
+) -> None:
+    me, answer = await there.house.staff({StaffRole.ADMINISTRATOR}), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await answer.wait()
+        await route.continue_()
+
+    async with person(browser) as page:
+        await page.clock.install()
+        await page.route("**/keep-alive", slowly)
+        await me.open(page, "people")
+        await owner.execute("update sessions set idle_seconds = 900")
+        await left_alone(owner, there, 50)
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        dialog = page.get_by_role("alertdialog", name="Are you still there?")
+        await expect(dialog).to_be_visible()
+        await page.get_by_role("button", name="Stay signed in").click()
+        await page.clock.fast_forward(5_000)
+        assert await dialog.is_hidden()
+        answer.set()
+        await until(lambda: used_just_now(owner), what="the press is use")
+        await expect(dialog).to_be_hidden()
+
+
 async def test_a_page_left_alone_for_too_long_says_that_it_is_over(browser: Browser, there: Door, owner: asyncpg.Connection) -> None:
     me = await there.house.staff({StaffRole.ADMINISTRATOR})
     async with person(browser) as page:
+        await page.clock.install()
         await me.open(page, "people")
         await owner.execute("update sessions set idle_seconds = 900")
-        await left_alone(owner, there, 3)
+        await left_alone(owner, there, 50)
         await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         await expect(page.get_by_role("alertdialog")).to_be_visible()
+        await left_alone(owner, there, -1)
+        await page.clock.fast_forward(60_000)
         await expect(page.get_by_text("Nothing was done for a while")).to_be_visible()
 
 
@@ -199,6 +234,6 @@ async def test_a_page_of_another_site_cannot_frame_these(browser: Browser, there
         url = page.url
         await page.goto(there.hospital.url)
         await page.evaluate("(url) => { const f = document.createElement('iframe'); f.src = url; document.body.append(f); }", url)
-        await page.wait_for_timeout(1000)
+        await until(lambda: any("frame-ancestors" in one for one in page.mistakes), what="the browser says why")  # type: ignore[attr-defined]
         frame = next(f for f in page.frames if f != page.main_frame)
         assert "People" not in await frame.content()

@@ -17,6 +17,7 @@ from support.chromium import person, shoot, violations
 from support.house import Guest, House, house
 from support.ports import free_port
 from support.teams_visits import failed, made, meet_in_teams, seen, sign_in
+from support.waiting import until
 from vestibule.meetings.store.roster import Presence
 from vestibule.visits.model import Opens, PersonRole
 
@@ -118,9 +119,9 @@ async def test_the_console_leads_from_the_sign_in_to_the_meeting_and_says_how_it
     async with page.context.expect_page() as opened:
         await stage.get_by_role("button", name="Open the meeting").click()
     window = await opened.value
+    await expect(stage.get_by_text("The meeting is open in a window of its own.")).to_be_visible()  # for a while
     await window.wait_for_url(f"{teams}/join")
     assert await window.evaluate("window.opener") is None
-    await expect(stage.get_by_text("The meeting is open in a window of its own.")).to_be_visible()
     await fine(page, "teams-console-4-ready")
     for one in (amy, jon):
         await admit(doctor, one)
@@ -160,7 +161,7 @@ async def test_a_telephone_opens_the_app_or_the_meeting_in_its_place(clinic: Hou
             await hand.locator("#stage").get_by_role("button", name="Open the meeting").click()
         small = await opened.value
         await expect(small.get_by_role("heading", name="The Teams app opens the meeting")).to_be_visible()
-        assert await small.evaluate("window.asked") == "msteams:/join"
+        assert await until(lambda: small.evaluate("window.asked"), what="the app is asked") == "msteams:/join"
         await shoot(small, PICTURES / "teams-app-phone.png")
         assert await violations(small) == []
         await small.get_by_role("link", name="Open it in the browser instead").click()

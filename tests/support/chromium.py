@@ -11,8 +11,10 @@ from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
 from axe_playwright_python.base import AxeResults
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
 
+# Five seconds, Playwright's own patience, is too little where two cores also encode video. What never comes still fails.
+expect.set_options(timeout=15_000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
@@ -94,6 +96,7 @@ async def watched(context: BrowserContext) -> Page:
 
 async def violations(page: Page) -> list[str]:
     """What axe finds wrong with the page as it stands, a line each; an empty list is the goal."""
+    await page.wait_for_load_state()
     results: AxeResults = await Axe().run(page)
     found = results.response["violations"]
     return [f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']][:3]}" for rule in found]

@@ -14,10 +14,12 @@ from urllib.request import Request, urlopen
 from playwright.async_api import Browser, Frame, FrameLocator, Locator, Page, expect
 
 from support.chromium import person
+from support.ports import free_port
 from support.waiting import until
 from vestibule.demo import Demo, prepare
 from vestibule.demo import running as demo_running
 
+_PORTS = 10  # that the demo listens on, one after the other
 # What a page has decoded from each remote video so far.
 _DECODED = """async () => {
   const seen = [];
@@ -30,10 +32,10 @@ _DECODED = """async () => {
 
 
 @asynccontextmanager
-async def everything(data: Path, port: int, *, empty: bool = False) -> AsyncIterator[Demo]:
-    """The whole demo, as `vestibule demo` starts it."""
+async def everything(data: Path, port: int = 0, *, empty: bool = False) -> AsyncIterator[Demo]:
+    """The whole demo, as `vestibule demo` starts it, from a port on or anywhere."""
     prepare(data, reset=False)
-    async with demo_running(data, port, lambda _: None, empty=empty) as demo:
+    async with demo_running(data, port or free_port(_PORTS), lambda _: None, empty=empty) as demo:
         yield demo
 
 
@@ -92,7 +94,7 @@ class Clinician:
 
     async def join(self) -> None:
         await self.frame.get_by_role("button", name="Join this visit").click()
-        await expect(self.frame.locator("#console")).to_be_visible(timeout=15000)
+        await expect(self.frame.locator("#console[data-ready=yes]")).to_be_visible(timeout=15000)
 
     async def admit(self) -> None:
         await self.frame.locator("#at-people").get_by_role("button", name="Admit").first.click()
@@ -130,6 +132,7 @@ class Patient:
         async with self.portal.context.expect_page() as opened:
             await self.portal.get_by_text("Begin virtual visit").first.click()
         self.page = await opened.value
+        await self.page.wait_for_load_state()  # its script is there
         await expect(self.page.locator("#lobby")).to_be_visible(timeout=15000)
 
     async def say_name(self) -> None:

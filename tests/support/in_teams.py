@@ -89,6 +89,7 @@ class Host(Clinician):
     async def open_meeting(self, who: str = ROSA) -> None:
         """From the console into the call, in a window of its own; where this browser is not signed in, by picking the account there."""
         self.call = Call(await self.window("Open the meeting"))
+        await expect(self.stage.get_by_text("The meeting is open in a window of its own.")).to_be_in_viewport(ratio=1)  # for a while
         page = self.call.page
         await page.get_by_role("button", name="Join now", exact=True).or_(page.get_by_role("button", name=who)).click()
         await self.call.inside(1)

@@ -1,38 +1,66 @@
-"""Ports for what a test starts: from a range that the system gives to nobody of itself, each once in a while.
+"""Ports for servers that tests start.
 
-A port that the system names as free may be anybody's a moment later, for it gives it to the next who asks; between the asking and the
-listening a whole application is put together.
+Each process of tests has a stretch of ports of its own, below those which the kernel gives out by itself: nobody can take a port between
+its being chosen and its being listened on, however long that is.
 """
 
 from __future__ import annotations
 
+import atexit
 import itertools
-import os
-import random
 import socket
 from collections.abc import Iterator
 
-_FIRST, _EACH, _SLICES = 11_000, 1_000, 9  # below what systems give away (32768 on Linux), above what browsers refuse (10080)
+_HOST = "127.0.0.1"
+_EACH = 200
+_STRETCHES = range(11_000, 16_000, _EACH)  # kernels give out ports from 16,000 at the lowest; browsers refuse 10,080
 
 
-def _in_turn() -> Iterator[int]:
-    """The ports of this test process, in an order of its own, over and over."""
-    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = _FIRST + process % _SLICES * _EACH
-    return itertools.cycle(random.sample(range(first, first + _EACH), _EACH))
+class _Stretch:
+    """The first free stretch: its lowest port is listened on for as long as this process lives, which tells the others that it is taken."""
 
-
-_ports = _in_turn()
-
-
-def free_port() -> int:
-    """One at which nobody listens, and that no test of this process was given lately."""
-    for port in itertools.islice(_ports, _EACH):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    def __init__(self) -> None:
+        for low in _STRETCHES:
+            sign = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
-                probe.bind(("127.0.0.1", port))
+                sign.bind((_HOST, low))
+                sign.listen()
             except OSError:
+                sign.close()
                 continue
-            return port
-    raise OSError("somebody listens at every port of this test process")
+            atexit.register(sign.close)
+            self._turn: Iterator[int] = itertools.cycle(range(low + 1, low + _EACH))
+            return
+        raise OSError(f"no free stretch of ports from {_STRETCHES.start} to {_STRETCHES.stop}")
+
+    def run_of(self, many: int) -> int:
+        """The first of so many ports in a row that nobody listens on; the same ones come again as late as possible."""
+        found: list[int] = []
+        for port in itertools.islice(self._turn, 2 * _EACH):
+            if not _free(port):
+                found = []
+                continue
+            found = [*found, port] if found and port == found[-1] + 1 else [port]
+            if len(found) == many:
+                return found[0]
+        raise OSError(f"no {many} free ports in a row in this process's stretch")
+
+
+def _free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+_mine: list[_Stretch] = []
+
+
+def free_port(together: int = 1) -> int:
+    """A port of this machine that is ours alone; the first of several in a row where more are needed `together`."""
+    if not _mine:
+        _mine.append(_Stretch())
+    return _mine[0].run_of(together)

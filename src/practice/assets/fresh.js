@@ -16,7 +16,7 @@ async function swap() {
 for (;;) {
   try {
     const news = await (await fetch(address())).text();
-    if (seen !== null && news !== seen) await swap();
+    if (news !== seen) await swap(); // the first time too: something may have happened since the page was written
     seen = longPoll ? "[]" : news;
   } catch {
     await pause(3000); // the hospital is away; it keeps its data

@@ -139,7 +139,6 @@ def folder() -> Iterator[Path]:
 async def clinic(postgres: ServerThread, folder: Path) -> AsyncIterator[Clinic]:
     """Everything up, and Teams chosen; what people and Microsoft ask of the web goes over the wire."""
     url = await postgres.fresh()
-    # Below those that the system gives to connections: else somebody may have taken one while its program is away.
     ports = free_port(), free_port()
     async with whole(folder, url, port=ports[1], public_url=f"http://127.0.0.1:{ports[0]}") as house:
         made = Clinic(house, ports)

@@ -32,6 +32,7 @@ class Stage {
     this.windows = {};
     this.pressed = (event) => this.#press(event);
     element.addEventListener("click", this.pressed);
+    element.inert = false;  // until now a press would have been lost
     for (const track of this.options.stream?.getTracks() ?? []) track.stop();  // the meeting wants the camera for itself
     // Who watched themselves being let in, or finds no meeting yet, goes there by itself; in a frame only a press opens a window.
     this.waits = "visitor" in element.dataset && !element.dataset.handoff && (this.options.live || !this.options.ready);

@@ -44,6 +44,7 @@ function look() {
   else if (["admitted", "connected", "disconnected"].includes(me)) { if (!stage && !leaving) join(); }
   else if (me === "removed") off(words.removed, { again: false });
   else if (me === "left" && !joining) off(words.left, { again: true });
+  $("stage").inert = joining;  // nobody would hear a press yet
   watch();
 }
 
@@ -148,7 +149,10 @@ async function join() {
       },
       onEnd: async () => { await press(`${base}/end`).catch((error) => toast(error.message || words.failed)); refresh(); },
     });
-  } finally { joining = false; }
+  } finally {
+    joining = false;
+    $("stage").inert = false;
+  }
 }
 
 function close() {

@@ -9,6 +9,7 @@ const SHARE = 60_000; // a busy person is reported at most so often
 let timer = 0;
 let told = performance.now();
 let endsAt = 0;
+let kept = 0; // grows when somebody says that they are there, and when that is answered: what was asked before says nothing any more
 
 const gone = (why) => location.assign(`/signed-out?why=${why}`);
 
@@ -37,13 +38,14 @@ const show = () => {
 };
 
 const look = async () => {
+  const before = kept;
   let left;
   try {
     left = await ask("session", "GET");
   } catch {
     return later(30); // no network: the server decides when it is back
   }
-  if (left === undefined) return undefined;
+  if (left === undefined || before !== kept) return undefined;
   if (left <= WARN) return show();
   if (dialog.open) dialog.close();
   return later(left - WARN);
@@ -51,10 +53,15 @@ const look = async () => {
 
 const stay = async () => {
   told = performance.now();
+  kept += 1;
+  clearTimeout(timer); // the next figure would open the dialog again
   if (dialog.open) dialog.close();
   try {
     const left = await ask("keep-alive", "POST");
-    if (left !== undefined) later(left - WARN);
+    if (left === undefined) return;
+    kept += 1;
+    if (dialog.open) dialog.close();
+    later(left - WARN);
   } catch {
     later(30);
   }
