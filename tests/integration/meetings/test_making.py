@@ -110,6 +110,7 @@ async def refused(office: MeetingOffice, code: str, *, times: int) -> tuple[Visi
 
 @pytest.mark.parametrize("code", ["teams-policy-missing", "teams-settings-differ"])
 async def test_what_microsoft_refuses_is_said_once_and_nobody_goes_in_and_it_is_asked_for_again(office: MeetingOffice, code: str) -> None:
+    office.doing.patience = 3600  # it is looked at before the time has come to ask again
     visit, doctor, patient = await refused(office, code, times=3)
     place = await office.place(visit, doctor)
     assert (place.ready, place.code) == (False, code)
@@ -117,6 +118,9 @@ async def test_what_microsoft_refuses_is_said_once_and_nobody_goes_in_and_it_is_
     for who in (doctor, patient):
         with pytest.raises(Conflict, match="meeting-not-ready"):
             await office.way(visit, who)
+    office.doing.patience = 0
+    async with office.db.tenant(office.tenant) as tx:
+        await tx.execute("update effects set run_at = now() where state = 'ready'")
     await office.idle()
     assert (await office.place(visit, doctor)).ready
     assert await office.kinds(visit) == ["meeting_failed", "meeting_made"]
