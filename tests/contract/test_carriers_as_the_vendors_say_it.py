@@ -26,7 +26,7 @@ class _Here(TwilioHttpClient):
     """The library's client, with the vendor's host replaced."""
 
     def __init__(self, origin: str) -> None:
-        super().__init__(timeout=5)
+        super().__init__(timeout=30)
         self._origin = origin
 
     def request(self, method: str, url: str, *rest: Any, **more: Any) -> Response:

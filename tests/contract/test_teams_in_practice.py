@@ -19,7 +19,7 @@ from support.graph import account, by_certificate, hook, key_pair, wish
 from support.practice_cloud import EVERYTHING, INGRID, ROSA, Ear, hearing, pair, register
 from vestibule.adapters.meetings.teams import GraphCloud, GraphNotices, Places
 from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, TooMany, VestibuleError
-from vestibule.kit.clock import SystemClock
+from vestibule.kit.clock import FrozenClock, SystemClock
 from vestibule.meetings.model import Account, CallEvent, CallEventKind, IdentityKind, Made
 from vestibule.platform.http import Http
 
@@ -33,6 +33,7 @@ class Side:
     hospital: Running
     cloud: GraphCloud
     notices: GraphNotices
+    parts: dict[str, Any]
 
     def meeting(self, made: Made) -> OnlineMeeting:
         found = self.hospital.hospital.graph.meeting(made.id)
@@ -63,7 +64,7 @@ async def side() -> AsyncIterator[Side]:
     http, at = Http(allow_loopback_http=True), hospital.hospital.at
     places = Places.of(at.graph, f"{at.microsoft}/organizations/v2.0")
     more: dict[str, Any] = {"http": http, "clock": SystemClock(), "places": places, "loopback_http": True}
-    yield Side(hospital, GraphCloud(**more), GraphNotices(**more))
+    yield Side(hospital, GraphCloud(**more), GraphNotices(**more), more)
     await http.close()
     await hospital.stop()
 
@@ -169,8 +170,11 @@ async def test_one_token_is_fetched_for_many_and_another_when_it_is_not_accepted
     assert len(side.asked("token")) == 2
 
 
-async def test_who_is_asked_to_wait_asks_nothing_until_then(side: Side) -> None:
+async def test_who_is_asked_to_wait_asks_nothing_until_then(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     side.hospital.setup(cloud={"per_second": 2})
+    here, there = FrozenClock(datetime.now(UTC)), side.hospital.hospital.now()
+    side.cloud = GraphCloud(**{**side.parts, "clock": here})
+    monkeypatch.setattr(side.hospital.hospital, "now", lambda: there)
     error = await refused(side.cloud.make(account(), wish()))
     assert isinstance(error, TooMany)
     assert error.code == "teams-throttled"

@@ -29,7 +29,7 @@ from vestibule.run import opened
 if TYPE_CHECKING:
     from conftest import ServerThread
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 TABLES = "select oid::regclass::text as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
 CHANNELS = ("vestibule_event", "vestibule_effect", "vestibule_session", "vestibule_bus", "vestibule_feed", "vestibule_feed_settings")
 TYPED, SAID, FORGED = (ZEPHYRINE.words[what] for what in ("typed name", "what was said in the room", "asked in a forged launch"))

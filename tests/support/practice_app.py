@@ -24,13 +24,18 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class Clock:
-    """A time that moves when a test says so."""
+    """A time that moves on when a test says so, and stands still when it wants that."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stands_at: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return (time.time() if self._stands_at is None else self._stands_at) + self.ahead
+
+    def stand_still(self) -> None:
+        """From now on it goes only where `ahead` takes it."""
+        self._stands_at = time.time()
 
 
 @dataclass

@@ -30,7 +30,7 @@ class _OnLoopback(TwilioHttpClient):
     """The SDK's client, with the vendor's hosts replaced by the practice carrier's one path. Everything else stays the SDK's."""
 
     def __init__(self, base: str) -> None:
-        super().__init__(timeout=10)
+        super().__init__(timeout=30)
         self._base = base
 
     def request(self, method: str, url: str, *rest: Any, **more: Any) -> Response:

@@ -115,7 +115,7 @@ async def test_no_transaction_is_open_while_others_are_called(db: Database, db_u
         async def perform(self, *arguments: Any, **more: Any) -> Answer:
             nonlocal calls
             calls += 1
-            async with one_by_one, asyncio.timeout(2), narrow.anyone() as tx:  # the only connection there is
+            async with one_by_one, asyncio.timeout(15), narrow.anyone() as tx:  # the only connection there is
                 await tx.fetchval("select 1")
             return await super().perform(*arguments, **more)
 

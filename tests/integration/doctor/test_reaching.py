@@ -211,7 +211,7 @@ async def test_everything_together_ends_in_time() -> None:
     async def silence(_heard: Heard, _writer: asyncio.StreamWriter) -> None:
         await over.wait()
 
-    async with raw_server(silence) as server, doctor(seconds=0.2) as house:
+    async with raw_server(silence) as server, doctor(seconds=2) as house:
         findings, _ = await house.look_at(f"{server.origin}/R4")
         over.set()
     assert codes(findings) == ["reachable", "out-of-time"]

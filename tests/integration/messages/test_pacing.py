@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from itertools import pairwise
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count, pairwise
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from support.messaging import post
 from vestibule.kit.clock import SystemClock
@@ -26,10 +32,10 @@ def pacing(db: Database, name: str = "one") -> Pacing:
 
 
 async def test_moments_are_a_step_apart_whoever_takes_them(db: Database, tenant: TenantId) -> None:
-    sender = await sender_of(db, tenant, 600)
+    sender = await sender_of(db, tenant, 60)
     workers = [pacing(db, "one"), pacing(db, "two")]
     moments = sorted(await asyncio.gather(*(workers[n % 2].moment(tenant, sender) for n in range(20))))
-    step = 60 / (600 * SHARE)
+    step = 60 / (60 * SHARE)
     assert moments[-1] - moments[0] >= 18 * step
     assert all(b - a > 0.5 * step for a, b in pairwise(moments))
 
@@ -46,17 +52,48 @@ async def test_who_comes_after_a_pause_goes_at_once_and_saves_up_nothing(db: Dat
     assert later[2] - later[0] > 1.9
 
 
-async def test_no_second_ever_has_more_than_the_limit_though_everybody_is_late(db: Database, tenant: TenantId) -> None:
-    sender, one = await sender_of(db, tenant, 6_000), pacing(db)
+class Hours:
+    """A clock that stands while anybody has something to do, and then goes on to the next moment that somebody waits for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at, self._waiting, self._turns = 1_000.0, list[tuple[float, int, asyncio.Future[None]]](), count()
+        monkeypatch.setattr("vestibule.messages.pacing.asyncio", SimpleNamespace(sleep=self._sleep))
+
+    def now(self) -> datetime:
+        return CLOCK.now()
+
+    def monotonic(self) -> float:
+        return self.at
+
+    async def _sleep(self, seconds: float) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (self.at + seconds, next(self._turns), woken))
+        await woken
+
+    async def pass_until(self, work: asyncio.Future[Any]) -> None:
+        """Until it is done."""
+        while not work.done():
+            await asyncio.sleep(0)  # whoever was woken does what there is to do, up to the next wait
+            if self._waiting:
+                self.at, _, woken = heappop(self._waiting)
+                woken.set_result(None)
+        await work
+
+
+async def test_no_second_ever_has_more_than_the_limit_though_everybody_is_late(
+    db: Database, tenant: TenantId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = Hours(monkeypatch)
+    sender, one = await sender_of(db, tenant, 6_000), Pacing(db=db, clock=hours, holder="one")
     moments = await asyncio.gather(*(one.moment(tenant, sender) for _ in range(150)))
-    await asyncio.sleep(0.4)  # a worker that was held up: forty moments have passed
+    hours.at += 0.4  # a worker that was held up: forty moments have passed
     sent: list[float] = []
 
     async def send(moment: float) -> None:
         if await one.turn(sender, moment):
-            sent.append(CLOCK.monotonic())
+            sent.append(hours.monotonic())
 
-    await asyncio.gather(*(send(moment) for moment in moments))
+    await hours.pass_until(asyncio.gather(*(send(moment) for moment in moments)))
     sent.sort()
     assert len(sent) >= 100
     for begin in sent:
@@ -78,8 +115,8 @@ async def test_a_carrier_that_wants_us_slower_is_obeyed_by_every_worker(db: Data
     sender = await sender_of(db, tenant, 60_000)
     one, two = pacing(db, "one"), pacing(db, "two")
     moment = await one.moment(tenant, sender)
-    await one.slow_down(tenant, sender, 0.3)
     began = CLOCK.monotonic()
+    await one.slow_down(tenant, sender, 0.3)
     assert await two.moment(tenant, sender) - began > 0.25
     assert await one.turn(sender, moment)
     assert CLOCK.monotonic() - began > 0.25

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -88,12 +87,15 @@ async def test_a_receipt_of_somebody_elses_account_settles_nothing(p: Post, othe
 @pytest.mark.parametrize(
     "word", ["STOP", " stop. ", "Stop all", "UNSUBSCRIBE", "cancel", "END", "quit", "PARAR", "Alto!", "停止", "수신거부"]
 )
-async def test_stop_is_honoured_at_once_in_one_transaction(p: Post, word: str) -> None:
+async def test_stop_is_honoured_at_once_in_one_transaction(p: Post, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     visit, person = await p.appoint()
     await p.run()
-    began = asyncio.get_running_loop().time()
-    await p.answer(word)
-    assert asyncio.get_running_loop().time() - began < 1
+    begun: list[TenantId] = []
+    with monkeypatch.context() as patched:
+        real = Database.tenant
+        patched.setattr(Database, "tenant", lambda db, tenant: begun.append(tenant) or real(db, tenant))
+        await p.answer(word)
+    assert len(begun) == 1
     assert await p.do(lambda tx: p.messages.opted_out(tx, visit)) == {person}
     assert [s for _, s in await p.states(visit)] == ["accepted", "withdrawn", "withdrawn"]
     await p.due_now(visit)

@@ -57,11 +57,11 @@ class Town:
     def shown(self) -> list[str]:
         return [text.text for text in self.hospital.hospital.exchange.journal.with_phone(PHONE) if text.shown and text.way == "out"]
 
-    async def becomes(self, visit: VisitId, purpose: str, state: MessageState, seconds: float = 8) -> None:
+    async def becomes(self, visit: VisitId, purpose: str, state: MessageState) -> None:
         async def so() -> bool:
             return await self.state(visit, purpose) is state
 
-        await until(so, what=f"{purpose} is {state}", seconds=seconds)
+        await until(so, what=f"{purpose} is {state}")
 
 
 @pytest.fixture(params=KINDS, ids=[kind.value for kind in KINDS])
@@ -124,7 +124,7 @@ async def test_stop_is_heard_at_once_and_nothing_follows(town: Town) -> None:
     visit = await town.appoint()
     await town.becomes(visit, "scheduled", MessageState.DELIVERED)
     town.hospital.text(PHONE, town.number, "Stop")
-    await town.becomes(visit, "reminder", MessageState.WITHDRAWN, seconds=2)
+    await town.becomes(visit, "reminder", MessageState.WITHDRAWN)
     before = [text for text in town.shown() if "Alder Clinic" in text]
     async with town.house.parts.db.tenant(town.house.tenant) as tx:
         await town.house.parts.visits.cancel(tx, visit)

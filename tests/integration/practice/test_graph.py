@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 from collections.abc import AsyncIterator
@@ -216,8 +215,10 @@ async def test_a_meeting_of_another_directory_cannot_be_subscribed_to(caller: Ca
             await subscribed(caller, ear, {"joinWebUrl": theirs.join_url})
 
 
-async def test_too_many_calls_in_a_second_are_told_when_to_come_again(caller: Caller) -> None:
+async def test_too_many_calls_in_a_second_are_told_when_to_come_again(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     caller.hospital.setup(cloud={"per_second": 3})
+    second = caller.hospital.hospital.now()
+    monkeypatch.setattr(caller.hospital.hospital, "now", lambda: second)
     answers = [await caller.ask("GET", f"v1.0/users/{ROSA}") for _ in range(4)]
     assert answers[-1].status == 429
     assert int(answers[-1].headers["Retry-After"]) in {1, 2}
@@ -348,7 +349,7 @@ async def test_an_endpoint_outside_this_machine_is_never_called(caller: Caller) 
         meeting = await made(caller)
         ear.url = "https://elsewhere.example"
         with pytest.raises(AssertionError, match="ValidationError"):
-            await asyncio.wait_for(subscribed(caller, ear, meeting), 5)
+            await subscribed(caller, ear, meeting)
 
 
 # ---------------------------------------------------------------------- its forms

@@ -23,7 +23,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def told(hospital: Running, receiver: Receiver) -> Running:
-    hospital.setup(interface={"on": True, "port": receiver.port, "retry_seconds": 0.02, "ack_seconds": 2})
+    hospital.setup(interface={"on": True, "port": receiver.port, "retry_seconds": 0.02, "ack_seconds": 30})
     return hospital
 
 

@@ -44,7 +44,7 @@ def point(hospital: Running, it: Clinic, **how: Any) -> None:
             "url": f"https://localhost:{it.listener.addresses['https']}/hl7",
             "trust": (it.folder / "server.crt").read_text(),
             "retry_seconds": 0.02,
-            "ack_seconds": 5,
+            "ack_seconds": 30,
             **how,
         }
     )

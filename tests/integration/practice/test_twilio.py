@@ -165,7 +165,7 @@ async def test_a_forged_receipt_does_not_fit_the_token(hospital: Running, client
 
 
 async def test_a_slow_receipt_comes_after_the_text_was_shown(hospital: Running, client: Client, hook: Webhook) -> None:
-    hospital.setup(phones=[{"number": PHONE, "trouble": ["slow"], "seconds": 0.3}])
+    hospital.setup(phones=[{"number": PHONE, "trouble": ["slow"], "seconds": 1.5}])
     made = await send(client, status_callback=hook.url)
     await hook.wait(1)
     text = hospital.hospital.exchange.journal.texts[made.sid]

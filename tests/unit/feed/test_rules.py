@@ -87,6 +87,6 @@ def test_no_pattern_falls_over_or_takes_long(matches: str, field: RuleField) -> 
 
 def test_many_stars_do_not_take_for_ever() -> None:
     long = Notice("S12", Status.BOOKED, "1", "", "", "2.3", appointment_type=Coded("a" * 5_000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert not fits(Rule(F.APPOINTMENT_TYPE, "*a" * 100 + "b"), long)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1, "of this process alone"
