@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -238,7 +238,6 @@ _ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(_ANYTHING)
 def test_no_shape_of_json_is_taken_for_ours(said: Any) -> None:
     hooks = NoticeHooks(db=None, box=BOX, inbox=None)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vestibule.errors import TooLarge, Unavailable
@@ -180,7 +180,6 @@ def test_a_broken_piece_is_dropped(lonely: Node, payload: str, remark: str) -> N
     assert lonely.heard.empty()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_payload_breaks_the_bus(payload: str) -> None:
     bus = Bus(None, Listener("postgresql://"))  # type: ignore[arg-type]
