@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from practice.carriers.seed import LOCAL, TOLL_FREE
 from practice.live import PROVIDER
 from practice.microsoft.seed import ALDER
 from practice.server import Running, start
+from practice.times import machine_zone, zone
 from support.chromium import EXECUTABLE
+from support.practice_app import Clock
 from support.practice_carriers import call, twilio
 
 pytestmark = pytest.mark.journey
@@ -30,6 +33,13 @@ PAGES += ["/desk/edit/manners/all", "/desk/edit/sign_in_apps/new", "/records", "
 PAGES += ["/interface", "/teams", "/teams/in/nobody", "/desk/edit/interface/all"]
 PAGES += ["/handset", "/handset/16085550142", "/handset/12065550199", "/mailbox", "/mailbox/1", "/desk/edit/azure_resources/eastmere-texts"]
 PAGES += ["/microsoft/organizations/oauth2/v2.0/authorize?" + SIGN_IN, "/microsoft/nowhere/oauth2/v2.0/authorize?" + SIGN_IN]
+
+
+def _by_day() -> Clock:
+    """Noon in the hospital: whatever its schedule has in the next hours is then today's."""
+    clock = Clock()
+    clock.ahead = 3600.0 * (12 - datetime.now(zone(machine_zone())).hour)
+    return clock
 
 
 @pytest.fixture
@@ -48,7 +58,7 @@ async def hospital() -> AsyncIterator[Running]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/launch"
-    running = await start(environment="test", other_url="http://localhost:9/")
+    running = await start(environment="test", other_url="http://localhost:9/", now=_by_day())
     running.setup(sign_in_apps=[{"client_id": "web", "redirect_uris": ["http://127.0.0.1:9/back"], "pkce": False}])
     running.setup(launches=[{"key": "provider", "url": url}, {"key": "patient", "url": url}])
     running.text(AMY, TOLL_FREE, "STOP")
