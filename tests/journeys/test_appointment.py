@@ -56,7 +56,7 @@ async def test_an_appointment_is_confirmed_moved_and_cancelled_on_the_phone(brow
 
 async def test_a_reminder_comes_at_its_time_and_its_link_leads_into_the_lobby(browser: Browser, demo: Demo) -> None:
     speak(demo, "2.5.1")  # whose times have seconds
-    one = schedule(demo, "Rhoda", datetime.now(UTC) + timedelta(minutes=15, seconds=12))
+    one = schedule(demo, "Rhoda", datetime.now(UTC) + timedelta(minutes=15, seconds=20))
     speak(demo, "epic")
     async with person(browser, phone=True) as hand:
         phone = Phone(hand, demo)

@@ -76,11 +76,11 @@ async def test_every_page_of_a_link_looks_and_reads_well(browser: Browser, here:
 
 async def test_the_countdown_runs_and_the_join_button_appears_by_itself(browser: Browser, here: World) -> None:
     early = timedelta(minutes=here.connection.join_early_minutes)
-    _, code = await link(here, "soon", datetime.now(UTC) + early + timedelta(seconds=4))
     async with person(browser, phone=True) as page:
+        _, code = await link(here, "soon", datetime.now(UTC) + early + timedelta(seconds=8))
         await page.goto(f"{here.own}/j/{code}")
         await expect(page.get_by_role("timer")).to_contain_text("second")
-        await expect(page.get_by_role("button", name="Join")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_role("button", name="Join")).to_be_visible(timeout=30_000)
         await page.get_by_role("button", name="Join").click()
         await expect(page.get_by_text("lobby patient")).to_be_visible()
 
@@ -94,6 +94,14 @@ async def test_somebody_in_another_zone_reads_their_own_time_too(browser: Browse
         await page.goto(f"{here.own}/j/{code}")
         await expect(page.get_by_role("button", name="Join")).to_be_visible()
         assert await page.locator(".here").count() == 0
+
+
+async def test_a_time_whose_end_is_the_readers_own_is_still_another_time(browser: Browser, here: World) -> None:
+    late = datetime(datetime.now(UTC).year + 1, 7, 2, 4, 5, tzinfo=UTC)  # 11:05 PM in Chicago, 1:05 PM in Tokyo
+    _, code = await link(here, "late", late)
+    async with person(browser, phone=True, timezone_id="Asia/Tokyo", locale="en-US") as page:
+        await page.goto(f"{here.own}/j/{code}")
+        await expect(page.locator(".here").first).to_contain_text("1:05 PM")
 
 
 async def test_the_first_page_of_a_patient_is_under_60_kb(browser: Browser, here: World) -> None:

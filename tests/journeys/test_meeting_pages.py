@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -119,7 +120,7 @@ async def test_from_nothing_to_the_switch_and_back(browser: Browser, h: House, h
         await tries_until_it_works(page, hospital)
         await press(page, "Use Microsoft Teams")
         await expect(page.get_by_role("heading", name="New visits take place in Microsoft Teams")).to_be_visible()
-        month = await owner.fetchval("select date_trunc('month', now())::date")
+        month = datetime.now(UTC).date().replace(day=1)
         for organizer, made in ((ROSA, 1912), (INGRID, 34)):
             await owner.execute("insert into meeting_counts values ($1, $2, $3, $4)", h.tenant, organizer, month, made)
         await sound(page, "home-teams")

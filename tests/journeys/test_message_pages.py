@@ -105,6 +105,8 @@ async def changes_a_text(page: Page) -> None:
     await expect(page.locator("#scheduled-clinic .bubble")).to_contain_text("come to the clinic")
     await sound(page, "texts")
     await page.locator("#reminder-home").get_by_role("link", name="Change").click()
+    await expect(page.get_by_label("Text")).to_be_visible()
+    await page.wait_for_load_state()  # the script that looks at what one types is there
     await page.get_by_label("Text").fill("{organisation}: it\u2019s {day} {time}. {link} STOP to stop")
     await expect(page.locator("#preview")).to_contain_text("it\u2019s")  # while one types
     await expect(page.locator("#preview")).to_contain_text("UCS-2")

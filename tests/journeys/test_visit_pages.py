@@ -238,7 +238,7 @@ async def test_the_stream_lost_is_said_and_nothing_is_missed(clinic: House, page
     clinic.feed.hub.serve = refuse  # type: ignore[method-assign]
     await clinic.feed.hub.stop()
     assert await patient.post("arrive") == 204
-    await expect(page.get_by_text("Live updates are delayed.")).to_be_visible(timeout=15_000)
+    await expect(page.get_by_text("Live updates are delayed.")).to_be_visible(timeout=20_000)
     clinic.feed.hub.serve = serve  # type: ignore[method-assign]
-    await expect(page.locator("#at-people").get_by_role("button", name="Admit")).to_be_visible(timeout=15_000)
-    await expect(page.get_by_text("Live updates are delayed.")).to_be_hidden(timeout=20_000)
+    await expect(page.locator("#at-people").get_by_role("button", name="Admit")).to_be_visible(timeout=60_000)
+    await expect(page.get_by_text("Live updates are delayed.")).to_be_hidden(timeout=60_000)

@@ -14,13 +14,16 @@ from vestibule.platform.web.cookies import cookie_name
 # The tests' own eye: every connection and socket the page makes.
 _EYE = """
 (() => {
-  window.eye = { pcs: [], sockets: [] };
+  window.eye = { pcs: [], sockets: [], channels: [] };
   const Real = RTCPeerConnection, Socket = WebSocket;
   // Small pictures, few a second: many browsers share this machine.
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = (wish) => open(wish.video
     ? { ...wish, video: { ...wish.video, width: 320, height: 240, frameRate: 10 } } : wish);
-  window.RTCPeerConnection = class extends Real { constructor(...a) { super(...a); eye.pcs.push(this); } };
+  window.RTCPeerConnection = class extends Real {
+    constructor(...a) { super(...a); eye.pcs.push(this); }
+    createDataChannel(...a) { const made = super.createDataChannel(...a); eye.channels.push(made); return made; }
+  };
   window.WebSocket = class extends Socket { constructor(...a) { super(...a); eye.sockets.push(this); } };
   eye.live = () => eye.pcs.filter((pc) => pc.connectionState !== 'closed');
   eye.stat = async (pc, type, key, kind) => {

@@ -111,7 +111,6 @@ async def test_the_schedule_and_the_ledger_follow_what_happens(hospital: Running
     await ledger.goto(f"{hospital.url}/desk")
     row = schedule.locator("tr", has_text="Shaw, Amy")
     await expect(row.locator(".live")).to_contain_text("Not connected")
-    await schedule.wait_for_load_state("networkidle")
     told: dict[str, Any] = {"visit": visit.id, "type": PROVIDER, "person": visit.practitioner, "connected": True}
     entry = hospital.hospital.ledger.append(
         {"kind": "status", "status": 200, "outcome": "ok", "params": {"ConnectionStatus": "1"}, "applied": told}

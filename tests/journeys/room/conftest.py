@@ -22,7 +22,7 @@ def sessions() -> Sessions:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def node(db_url: str, sessions: Sessions) -> AsyncIterator[Node]:
-    started = await Node(db_url, sessions, grace=3).start()
+    started = await Node(db_url, sessions, grace=60).start()  # who comes back does so within it, however slow the machine
     yield started
     await started.stop()
 

@@ -14,6 +14,7 @@ from playwright.async_api import Page, expect
 
 from support.room_pages import Crowd, holds
 from support.rooms import Node, Scene, Sessions
+from support.waiting import until
 from vestibule.platform.web.access import Access
 from vestibule.platform.web.pages import page as render
 
@@ -73,7 +74,7 @@ async def test_a_refusal_is_explained(lobby: Page, crowd: Crowd, error: str, wor
     await lobby.goto(f"{crowd.origin}/check")
     await expect(lobby.locator("#help strong")).to_have_text(title)
     assert await lobby.locator("#help li").count() >= 2
-    told = await lobby.evaluate("window.result")
+    told = await until(lambda: lobby.evaluate("window.result"), what="the page is told")
     assert told == {"camera": word, "microphone": word, "speaker": "", "problem": word}
 
 

@@ -46,10 +46,10 @@ async def test_three_people_each_see_the_other_two(crowd: Crowd, scene: Scene) -
 async def test_put_back_stops_sound_and_picture_at_once(crowd: Crowd, scene: Scene) -> None:
     doctor, amy = await both(crowd, scene)
     await scene.step("put_back", "Amy Shaw")
-    await amy.get_by_text("You are back in the waiting room").wait_for(timeout=1_000)
-    assert await amy.evaluate("eye.live().length") == 0
-    assert await amy.evaluate("[...document.querySelectorAll('video')].filter(v => v.srcObject).length") == 0
-    await holds(doctor, "eye.live().length === 0", seconds=1)
+    await amy.get_by_text("You are back in the waiting room").wait_for(timeout=5_000)
+    playing = "[...document.querySelectorAll('video')].filter(v => v.srcObject).length"
+    assert await amy.evaluate(f"[eye.live().length, {playing}]") == [0, 0]
+    await holds(doctor, "eye.live().length === 0", seconds=5)
     await expect(doctor.locator(".room-tile:not(.room-self)")).to_have_count(0)
     assert await scene.kinds("Amy Shaw") == ["connected", "disconnected"]
 
@@ -58,7 +58,7 @@ async def test_the_end_is_said_to_everyone(crowd: Crowd, scene: Scene) -> None:
     doctor, amy = await both(crowd, scene)
     await scene.end()
     for page in (doctor, amy):
-        await page.get_by_role("heading", name="visit has ended").wait_for(timeout=5_000)
+        await page.get_by_role("heading", name="visit has ended").wait_for(timeout=15_000)
         assert await page.evaluate("window.eye ? eye.live().length : 0") == 0
 
 
@@ -123,6 +123,7 @@ async def test_a_shared_screen_takes_the_place_of_the_camera_and_gives_it_back(c
 
 async def test_chat_is_text_whatever_it_looks_like_and_passes_the_server_by(crowd: Crowd, scene: Scene) -> None:
     doctor, amy = await both(crowd, scene)
+    await holds(amy, "eye.channels.some((one) => one.readyState === 'open')")
     await doctor.evaluate("eye.frames = []; eye.sockets.at(-1).addEventListener('message', (m) => eye.frames.push(m.data))")
     await amy.get_by_role("button", name="Chat").click()
     await expect(amy.get_by_text("Chat is not kept. Copy what belongs in the record.")).to_be_visible()
@@ -169,14 +170,42 @@ async def test_everything_on_the_stage_can_be_reached_by_keyboard_and_pressed_wi
 async def test_leave_is_said_to_the_visit_and_lets_go_of_the_devices(crowd: Crowd, scene: Scene) -> None:
     doctor, amy = await both(crowd, scene)
     await amy.get_by_role("button", name="Leave").click()
-    await holds(doctor, "eye.live().length === 0", seconds=2)
+    await holds(doctor, "eye.live().length === 0", seconds=5)
     assert await scene.kinds("Amy Shaw") == ["connected", "disconnected"]
     assert await decoded(amy) == []
 
 
+# Theirs is there before the browser has asked us for ours. We are the polite one, for "b" comes after "a".
+CROSSED = """async () => {
+  const { Peer } = await import(performance.getEntriesByType('resource').map((one) => one.name).find((one) => one.includes('/peer.js')));
+  const peer = (me, other, signal) => new Peer({
+    me, peer: other, ice: {}, tracks: { audio: null, video: null }, on: { signal, state() {}, tracks() {}, message() {} },
+  });
+  let heard, b = null;
+  const first = new Promise((done) => { heard = done; });
+  const a = peer('a', 'b', (message) => { if (b) b.receive(message); else if (message.description) heard(message); });
+  a.start();
+  const offer = await first;
+  await new Promise((done) => {
+    b = peer('b', 'a', (message) => a.receive(message).then(() => { if (message.description?.type === 'answer') done(); }));
+    b.start();
+    b.receive(offer);
+  });
+  const lines = [a, b].map((one) => [one.pc.signalingState, one.pc.getTransceivers().length]);
+  a.close();
+  b.close();
+  return lines;
+}"""
+
+
+async def test_an_offer_that_comes_just_before_ours_makes_no_second_line(crowd: Crowd, scene: Scene) -> None:
+    amy = await crowd.enter(scene.people["Amy Shaw"])
+    await amy.get_by_role("toolbar").wait_for()
+    assert await amy.evaluate(CROSSED) == [["stable", 2], ["stable", 2]]
+
+
 async def test_who_comes_while_another_is_away_meets_them_without_a_second_line(crowd: Crowd, scene: Scene) -> None:
     """Both begin at once: one offers because they came, the other because they came back."""
-    scene.node.room.grace_seconds = 60
     amy = await crowd.enter(scene.people["Amy Shaw"])
     await amy.get_by_text("Nobody else is here yet").first.wait_for()
     await amy.evaluate("eye.fetch = window.fetch; window.fetch = () => new Promise((_, fail) => { eye.fail = fail }); true")

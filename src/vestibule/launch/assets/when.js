@@ -3,7 +3,8 @@
 const CHECK_EVERY = 45_000; // ms between looks at whether the link says something else by now
 const sameZone = (at, written) => {
   const here = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" }).format(at).replace(/\s/gu, " ");
-  return written.replace(/\s/gu, " ").includes(here);
+  const words = written.replace(/\s/gu, " "), place = words.lastIndexOf(here);
+  return place >= 0 && !/\d/u.test(words.charAt(place - 1)); // "11:05 PM" does not say 1:05 PM
 };
 
 for (const time of document.querySelectorAll("time[datetime]")) {

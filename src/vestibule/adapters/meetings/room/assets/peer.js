@@ -24,6 +24,7 @@ export class Peer {
     this.pc = pc;
     this.stream = new MediaStream();
     this.channel = null;
+    this.making = false;
     pc.onnegotiationneeded = () => this.#offer();
     pc.onicecandidate = ({ candidate }) => { if (candidate && this.pc === pc) on.signal({ candidate: candidate.toJSON() }); };
     pc.onconnectionstatechange = () => { if (this.pc === pc) this.#changed(); };
@@ -34,6 +35,7 @@ export class Peer {
 
   /** Begin, as the one who came in. */
   start() {
+    this.making = true;  // an offer that comes before the browser asks for ours meets it all the same
     for (const kind of ["audio", "video"]) this.pc.addTransceiver(this.tracks[kind] || kind, { direction: "sendrecv" });
     this.#channel();
     this.#watch(START_WITHIN);
