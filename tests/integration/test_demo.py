@@ -65,6 +65,7 @@ def processes_naming(folder: Path) -> list[str]:
 async def test_the_demo_answers_steps_over_a_busy_port_keeps_its_data_and_leaves_nothing_running(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that ended there a moment ago takes it from nobody
         busy.bind(("127.0.0.1", free_port(12)))
         busy.listen()
         port = busy.getsockname()[1]
