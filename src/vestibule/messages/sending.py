@@ -121,15 +121,15 @@ class Sending:
         """Call the carrier in its turn. An error, or another turn, says that it was surely not sent; None that nobody knows."""
         if letter.test:
             return Accepted("", final=True)
-        while not await self._pacing.turn(sender, moment):
+        outgoing = Outgoing(
+            letter.message, sender, letter.to, letter.text, letter.subject, letter.calendar, hook_url=self._hook_url(sender.account)
+        )
+        while (sent := await self._pacing.turn(sender, moment)) is None:
             moment = await self._pacing.moment(tenant, sender)
             wait = moment - self._clock.monotonic()
             if wait > _NEAR:
                 await self._outcomes.unmark(tenant, letter.message)
                 return Retry(WAITS, wait - _AHEAD)
-        outgoing = Outgoing(
-            letter.message, sender, letter.to, letter.text, letter.subject, letter.calendar, hook_url=self._hook_url(sender.account)
-        )
         try:
             result = await self._carriers[sender.account.kind].send(sender.account, outgoing)
         except (TooMany, Unavailable) as error:
@@ -138,6 +138,8 @@ class Sending:
         except VestibuleError:
             self._routes.went(sender.account, well=False)
             return None
+        finally:
+            self._pacing.answered(sender, sent)
         self._routes.went(sender.account, well=not (isinstance(result, Refused) and result.elsewhere))
         return result
 
