@@ -19,7 +19,7 @@ STORES = [
     *(f"tests/integration/platform/db/test_{name}.py" for name in ("bus", "isolation", "migrate", "notify", "pool")),
     "tests/integration/platform/test_effects.py",
     "tests/integration/platform/test_effects_person.py",
-    *(f"tests/integration/identity/test_{name}.py" for name in ("members", "sessions", "tokens")),
+    *(f"tests/integration/identity/test_{name}.py" for name in ("members", "sessions", "staff_sessions", "tokens")),
     *(f"tests/integration/tenancy/test_{name}.py" for name in ("approval", "approval_rules", "organisations", "register")),
     "tests/integration/audit/test_writing.py",
     "tests/integration/audit/test_tampering.py",

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
+from support.membership import ADMIN, BY, invited, joined, opened, person
 from vestibule.errors import BadInput, Conflict, Gone, NotAllowed, NotFound, VestibuleError
 from vestibule.identity.members import Members
-from vestibule.identity.model import Member, MemberState, Person, StaffRole
+from vestibule.identity.model import MemberState, Person, StaffRole
 from vestibule.identity.service import Identity, OpenedSession
 from vestibule.kit.clock import FrozenClock
 from vestibule.kit.ids import MemberId, TenantId, new_id
-from vestibule.platform.audit import Actor, Audit
 from vestibule.platform.db import Database
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-BY = Actor("staff", "somebody")
-ADMIN, AUDITOR, APPROVER = StaffRole.ADMINISTRATOR, StaffRole.AUDITOR, StaffRole.APPROVER
-
-
-def person(name: str = "Robin Ash", *, subject: str = "oid-1", email: str = "") -> Person:
-    return Person("entra", "https://sign-in.example/t1", subject, name, email or f"{name.split(maxsplit=1)[0].lower()}@alder.example")
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(NOON)
-
-
-@pytest.fixture
-def identity(clock: FrozenClock) -> Identity:
-    return Identity(clock)
-
-
-@pytest.fixture
-def members(clock: FrozenClock, identity: Identity) -> Members:
-    return Members(clock=clock, identity=identity, audit=Audit())
-
-
-async def invited(members: Members, db: Database, tenant: TenantId, *, email: str = "", roles: frozenset[StaffRole] | None = None) -> str:
-    async with db.tenant(tenant) as tx:
-        return (await members.invite(tx, email=email, roles=roles or frozenset({ADMIN}), by=BY)).code
-
-
-async def joined(members: Members, db: Database, tenant: TenantId, who: Person, *roles: StaffRole) -> Member:
-    code = await invited(members, db, tenant, email=who.email, roles=frozenset(roles or (ADMIN,)))
-    async with db.tenant(tenant) as tx:
-        await members.accept(tx, code, who, BY)
-        found = await members.signed_in(tx, who)
-        assert found is not None
-        return found
-
-
-async def opened(members: Members, db: Database, tenant: TenantId, member: Member) -> OpenedSession:
-    async with db.tenant(tenant) as tx:
-        return await members.open_session(tx, member)
+AUDITOR, APPROVER = StaffRole.AUDITOR, StaffRole.APPROVER
 
 
 async def roles_of(identity: Identity, db: Database, session: OpenedSession) -> set[StaffRole] | None:
@@ -354,50 +313,3 @@ async def test_a_person_of_many_organisations_finds_each_by_name_a_page_at_a_tim
     assert [one for one, _ in (await members.organisations_of(db, who.issuer, who.subject, search="IC 3")).items] == [tenants[3]]
     assert (await members.organisations_of(db, who.issuer, "oid-2")).items == []
     assert (await members.organisations_of(db, "https://sign-in.example/t2", who.subject)).items == []
-
-
-async def test_a_session_of_staff_has_an_idle_time_of_its_own(
-    members: Members, identity: Identity, db: Database, tenant: TenantId, clock: FrozenClock
-) -> None:
-    member = await joined(members, db, tenant, person())
-    async with db.tenant(tenant) as tx:
-        session = await members.open_session(tx, member, idle=timedelta(minutes=15))
-    clock.advance(14 * 60 + 59)
-    assert await identity.prove(db, session.principal.session, session.cookie.value) is not None
-    clock.advance(15 * 60)
-    assert await identity.prove(db, session.principal.session, session.cookie.value) is None
-
-
-async def test_what_a_page_asks_by_itself_is_no_use(
-    members: Members, identity: Identity, db: Database, tenant: TenantId, clock: FrozenClock
-) -> None:
-    member = await joined(members, db, tenant, person())
-    async with db.tenant(tenant) as tx:
-        session = await members.open_session(tx, member, idle=timedelta(minutes=15))
-    sid, cookie = session.principal.session, session.cookie.value
-    for _ in range(14):
-        clock.advance(60)
-        assert (await identity.proof(db, sid, cookie, used=False)).principal is not None
-    assert await identity.seconds_left(db, sid) == 60
-    clock.advance(60)
-    assert (await identity.proof(db, sid, cookie, used=False)).principal is None
-    assert await identity.seconds_left(db, sid) == 0
-
-
-async def test_polls_do_not_hide_use(members: Members, identity: Identity, db: Database, tenant: TenantId, clock: FrozenClock) -> None:
-    member = await joined(members, db, tenant, person())
-    async with db.tenant(tenant) as tx:
-        session = await members.open_session(tx, member, idle=timedelta(minutes=15))
-    sid, cookie = session.principal.session, session.cookie.value
-    for _ in range(20):
-        clock.advance(60)
-        assert (await identity.proof(db, sid, cookie, used=False)).principal is not None
-        assert (await identity.proof(db, sid, cookie)).principal is not None
-
-
-async def test_cookies_of_staff_are_for_pages_nobody_frames(members: Members, db: Database, tenant: TenantId) -> None:
-    session = await opened(members, db, tenant, await joined(members, db, tenant, person()))
-    header = session.cookie.header().split("; ")
-    assert "SameSite=Lax" in header
-    assert {"HttpOnly", "Secure", f"Path=/s/{session.principal.session}/"} <= set(header)
-    assert "Partitioned" not in header

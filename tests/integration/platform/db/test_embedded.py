@@ -7,70 +7,26 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from support.crash import Program, code, running
+from support.crash import code, running
+from support.embedded import KEEPER, ask
 from support.folders import quick_folder
 from support.waiting import until
 from vestibule.errors import Conflict, Unavailable
 from vestibule.platform.db import Database, EmbeddedPostgres, migrate
-from vestibule.platform.db.holders import holders, named
+from vestibule.platform.db.holders import holders
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the death signal of a parent is Linux's")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be root or to stop being it")
 has_15 = pytest.mark.skipif(not DEBIAN_15.exists(), reason="Debian's PostgreSQL 15 is not installed")
-
-# A program that keeps a server, prints what the test needs to know, and waits to be killed.
-KEEPER = """
-import asyncio, pathlib, sys
-from vestibule.platform.db import EmbeddedPostgres
-
-async def main():
-    server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), binaries=pathlib.Path(sys.argv[2]) if sys.argv[2:] else None)
-    print("url", await server.start(), flush=True)
-    print("postmaster", server.pid, flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-@pytest.fixture(scope="module")
-def seed_home() -> Iterator[Path]:
-    """A cluster made once; each test works on a copy."""
-
-    async def make(home: Path) -> None:
-        server = EmbeddedPostgres(home)
-        await server.start()
-        await server.stop()
-
-    with quick_folder() as folder:
-        asyncio.run(make(folder / "pg"))
-        yield folder / "pg"
-
-
-@pytest.fixture
-def home(seed_home: Path, quick_path: Path) -> Path:
-    """The folder of a cluster that was shut down in order."""
-    copy = quick_path / "pg"
-    shutil.copytree(seed_home, copy, symlinks=True, ignore=lambda _, names: [name for name in names if name == "s"])
-    return copy
-
-
-@pytest.fixture
-async def server(home: Path) -> AsyncIterator[EmbeddedPostgres]:
-    it = EmbeddedPostgres(home)
-    await it.start()
-    yield it
-    await it.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -83,17 +39,6 @@ async def calm(seed_home: Path) -> AsyncIterator[EmbeddedPostgres]:
         await it.start()
         yield it
         await it.stop()
-
-
-async def ask(url: str, sql: str) -> object:
-    conn = await asyncpg.connect(url)
-    try:
-        *before, last = sql.split(";")
-        for statement in before:
-            await conn.execute(statement)
-        return await conn.fetchval(last)
-    finally:
-        await conn.close()
 
 
 async def kill_postmaster(server: EmbeddedPostgres) -> None:
@@ -322,61 +267,6 @@ async def test_an_orphan_is_ended_by_the_next_start(home: Path) -> None:
         await server.stop()
         assert orphan_of._server is not None
         await orphan_of._server.wait()
-
-
-@pytest.fixture
-async def bystander() -> AsyncIterator[Program]:
-    """A process that has nothing to do with PostgreSQL."""
-    async with running(code("import time; print('here', flush=True); time.sleep(300)")) as program:
-        await program.said("here")
-        yield program
-
-
-PID_FILES = [
-    ("{pid}\n{data}\n1795247900\n5432\n{home}/s\n\n  1 1\nready   \n", "what a killed server leaves, its number taken by a stranger"),
-    ("{pid}\n", "the number alone"),
-    ("", "an empty file"),
-    ("rubbish\n", "no number"),
-    ("-1\n", "a number that would mean every process"),
-    ("1\n", "init"),
-    ("0\n", "our own process group"),
-    ("99999999999999999999\n", "no process can have it"),
-]
-
-
-@pytest.mark.parametrize(("text", "remark"), PID_FILES)
-async def test_a_stale_pid_file_hurts_nobody_and_stops_nothing(home: Path, bystander: Program, text: str, remark: str) -> None:
-    (home / "data" / "postmaster.pid").write_text(text.format(pid=bystander.pid, data=home / "data", home=home))
-    server = EmbeddedPostgres(home)
-    try:
-        assert await ask(await server.start(), "select 1") == 1
-    finally:
-        await server.stop()
-    os.kill(bystander.pid, 0)
-    assert bystander._process.returncode is None
-
-
-async def test_a_zombie_is_not_taken_for_a_server(home: Path) -> None:
-    zombie = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has collected it
-    (home / "data" / "postmaster.pid").write_text(f"{zombie.pid}\n{home / 'data'}\n1795247900\n5432\n{home}/s\n\n  1 1\nready   \n")
-    server = EmbeddedPostgres(home)
-    try:
-        assert await ask(await server.start(), "select 1") == 1
-    finally:
-        await server.stop()
-        zombie.wait()
-
-
-async def test_a_process_that_only_mentions_the_folder_is_no_server(home: Path) -> None:
-    """An editor, a backup, a shell standing in it."""
-    async with running(
-        code("import os, sys, time; os.chdir(sys.argv[1]); print('here', flush=True); time.sleep(300)", str(home / "data"))
-    ) as shell:
-        await shell.said("here")
-        (home / "data" / "postmaster.pid").write_text(f"{shell.pid}\n")
-        assert named(home / "data") == shell.pid
-        assert holders(home / "data") == []
 
 
 @as_root
