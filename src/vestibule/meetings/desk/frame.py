@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from litestar import Request
 from litestar.response import Response
 
-from vestibule.identity.model import Principal, StaffRole
+from vestibule.identity.model import StaffRole
 from vestibule.kit.clock import Clock
 from vestibule.meetings.bindings import Bindings
 from vestibule.meetings.desk import words
@@ -23,7 +22,7 @@ from vestibule.meetings.store.looking import LookingStore
 from vestibule.platform.audit import Audit
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import see_other, staff_page
+from vestibule.platform.web.desk import DeskPages
 from vestibule.tenancy.service import Tenancy
 from vestibule.visits.model import MeetingKind
 
@@ -123,50 +122,5 @@ class MeetingDesk:
         )
 
 
-def show(
-    request: AnyRequest,
-    principal: Principal,
-    template: str,
-    over: Overview,
-    *,
-    step: Step | None = None,
-    status: int = 200,
-    wrong: Mapping[str, str] | None = None,
-    **facts: Any,
-) -> AnyResponse:
-    """A page.
-
-    Args:
-        request: being answered.
-        principal: who looks.
-        template: below `templates/meeting_desk/`.
-        over: how far Teams is connected.
-        step: which of the steps it is, if it is one.
-        status: of the answer.
-        wrong: field -> code.
-        facts: whatever the template asks for; `told` replaces what the address says was done.
-    """
-    base, key = f"/s/{principal.session}", str(facts.pop("told", request.query_params.get("told", "")))[:20]
-    return staff_page(
-        request,
-        principal,
-        f"meeting_desk/{template}",
-        status=status,
-        brand=over.brand,
-        place=f"{base}/meetings",
-        may=frozenset(role.value for role in principal.roles),
-        over=over,
-        step=step,
-        steps=words.steps(),
-        names=words.fields(),
-        mistakes=sentences(wrong or {}),
-        told=words.told(key),
-        told_badly=key in _BADLY,
-        **facts,
-    )
-
-
-def back(principal: Principal, path: str = "", *, told: str = "") -> AnyResponse:
-    """To another page below `meetings`; `told` is the key of a sentence that it says at its top."""
-    place = f"/s/{principal.session}/meetings" + (f"/{path}" if path else "")
-    return see_other(place + (f"?told={told}" if told else ""))
+_PAGES: Final = DeskPages("meeting_desk", "meetings", words, sentences, _BADLY)
+show, back = _PAGES.show, _PAGES.back

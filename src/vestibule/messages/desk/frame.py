@@ -12,7 +12,7 @@ from litestar import Request
 from litestar.response import Response
 
 from vestibule.identity.members import Members
-from vestibule.identity.model import Principal, StaffRole
+from vestibule.identity.model import StaffRole
 from vestibule.kit.clock import Clock
 from vestibule.kit.ids import ConnectionId, MemberId
 from vestibule.messages.carrying import Carrying
@@ -30,7 +30,7 @@ from vestibule.messages.setting import MessageSettings
 from vestibule.messages.trial import Trials
 from vestibule.platform.db import Database, Tx
 from vestibule.platform.web.access import Access
-from vestibule.platform.web.pages import see_other, staff_page
+from vestibule.platform.web.desk import DeskPages
 from vestibule.tenancy.service import Tenancy
 
 AnyRequest = Request[Any, Any, Any]
@@ -135,49 +135,5 @@ def _member(text: str) -> MemberId | None:
         return None
 
 
-def show(
-    request: AnyRequest,
-    principal: Principal,
-    template: str,
-    over: Overview,
-    *,
-    step: Step | None = None,
-    status: int = 200,
-    wrong: Mapping[str, str] | None = None,
-    **facts: Any,
-) -> AnyResponse:
-    """A page.
-
-    Args:
-        request: being answered.
-        principal: who looks.
-        template: below `templates/desk/`.
-        over: how far messages are set up.
-        step: which of the steps it is, if it is one.
-        status: of the answer.
-        wrong: field -> code.
-        facts: whatever the template asks for.
-    """
-    base, key = f"/s/{principal.session}", str(request.query_params.get("told", ""))[:20]
-    return staff_page(
-        request,
-        principal,
-        f"desk/{template}",
-        status=status,
-        brand=over.brand,
-        place=f"{base}/messages",
-        may=frozenset(role.value for role in principal.roles),
-        over=over,
-        step=step,
-        steps=words.steps(),
-        names=words.fields(),
-        mistakes=sentences(wrong or {}),
-        told=words.told(key),
-        told_badly=key in {"fails", "stale"},
-        **facts,
-    )
-
-
-def back(principal: Principal, path: str, *, told: str = "") -> AnyResponse:
-    """To another page below `messages`; `told` is the key of a sentence that it says at its top."""
-    return see_other(f"/s/{principal.session}/messages/{path}" + (f"?told={told}" if told else ""))
+_PAGES: Final = DeskPages("desk", "messages", words, sentences, frozenset({"fails", "stale"}))
+show, back = _PAGES.show, _PAGES.back
