@@ -18,7 +18,7 @@ from typing import Final
 
 from vestibule.errors import NotFound
 from vestibule.kit.clock import Clock
-from vestibule.kit.ids import TenantId, VisitId
+from vestibule.kit.ids import ParticipantId, TenantId, VisitId
 from vestibule.meetings.store.roster import RosterStore
 from vestibule.meetings.store.subscriptions import SubscriptionStore
 from vestibule.platform.db import Database, Tx
@@ -93,6 +93,6 @@ class Delays:
         return not visit.over and any(_may_go_in(visit, one) for one in unheard)
 
 
-def _may_go_in(visit: Visit, participant: object) -> bool:
-    who = visit.person(participant)  # type: ignore[arg-type]
+def _may_go_in(visit: Visit, participant: ParticipantId) -> bool:
+    who = visit.person(participant)
     return who is not None and who.inside

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import asyncpg
+
 from vestibule.kit.ids import ParticipantId, TenantId, VisitId
 from vestibule.platform.db import Database, Tx
 
@@ -180,8 +182,8 @@ class RosterStore:
         return [TenantId(row[0]) for row in rows]
 
 
-def _read(row: object) -> Present:
-    fields = dict(row)  # type: ignore[call-overload]
+def _read(row: asyncpg.Record) -> Present:
+    fields = dict(row)
     who = fields["participant_id"]
     return Present(
         graph_id=fields["graph_id"],

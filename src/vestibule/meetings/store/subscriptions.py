@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from vestibule.kit.ids import TenantId, VisitId
 from vestibule.platform.db import Database, Tx
 
@@ -172,6 +174,6 @@ class SubscriptionStore:
         return [TenantId(row[0]) for row in await db.ask("select whose_meeting_subscriptions_due($1, $2, $3)", at, after, most)]
 
 
-def _read(row: object) -> SubscriptionRow:
-    fields = dict(row)  # type: ignore[call-overload]
+def _read(row: asyncpg.Record) -> SubscriptionRow:
+    fields = dict(row)
     return SubscriptionRow(visit=VisitId(fields.pop("visit_id")), **fields)
